@@ -42,7 +42,7 @@ def cached(name: str, recipe: str, build: Callable[[Path], None]) -> Path:
     with _lock(home() / f".{name}.lock"):
         if not place.is_dir():
             _build(place, name, build)
-        _hold(place)
+        hold(place)
         _remove_others(name, place)
     return place
 
@@ -72,11 +72,16 @@ def _use_file(place: Path) -> Path:
     return place.with_name(f".{place.name}.in-use")
 
 
-def _hold(place: Path) -> None:
-    """Keep a shared lock on the entry for the life of this process; children do not inherit it."""
+def hold(place: Path) -> int:
+    """Hold a shared lock on an entry for the life of this process; return its descriptor.
+
+    A child that outlives this process and still reads the entry (a booted host, nginx) gets the
+    descriptor by ``pass_fds`` and so keeps the entry too.
+    """
     if place not in _held:
         _held[place] = os.open(_use_file(place), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         fcntl.flock(_held[place], fcntl.LOCK_SH)
+    return _held[place]
 
 
 def _remove_others(name: str, keep: Path) -> None:
