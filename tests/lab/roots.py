@@ -1,0 +1,92 @@
+"""Root file systems of lab hosts, made by mmdebstrap once per suite and kept in the lab's cache."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import users
+from .cache import cached
+from .needs import KEYRING
+
+COMMON = (
+    "ca-certificates dbus iproute2 iptables libnss-myhostname libpcre2-32-0 netbase openssh-server procps sudo systemd "
+    "systemd-sysv"
+).split()
+"""No Python and no curl, on purpose: a bare host has neither. fish would bring Python, so it is only unpacked."""
+PACKAGES = {"trixie": [*COMMON, "sudo-rs"], "bookworm": COMMON}
+
+HOOK = """\
+#!/bin/sh
+set -eu
+cd "$1/tmp"
+APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -q download fish fish-common
+for package in fish*.deb; do dpkg -x "$package" "$1"; rm "$package"; done
+echo /usr/bin/fish >> "$1/etc/shells"
+chroot "$1" sh <<'LAB'
+{users}
+systemctl enable systemd-networkd.service
+rm -f /etc/ssh/ssh_host_* /etc/machine-id /etc/hostname /etc/resolv.conf
+: > /etc/machine-id
+: > /etc/resolv.conf
+LAB
+rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*
+"""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where Debian's packages come from: the main archive and, if there is one, the security archive."""
+
+    main: str
+    security: str | None
+
+    def sources(self, suite: str) -> list[str]:
+        """Return one-line sources of a suite with its updates."""
+        lines = [f"{self.main} {suite} main", f"{self.main} {suite}-updates main"]
+        if self.security:
+            lines.append(f"{self.security} {suite}-security main")
+        return [f"deb [signed-by={KEYRING}] {line}" for line in lines]
+
+
+def archive() -> Archive:
+    """Return Debian's archive: $LAB_MIRROR (and $LAB_MIRROR_SECURITY) if set, else as this machine's apt has it."""
+    if mirror := os.environ.get("LAB_MIRROR"):
+        return Archive(mirror, os.environ.get("LAB_MIRROR_SECURITY"))
+    form = "$(CREATED_BY)|$(LABEL)|$(REPO_URI)"
+    listed = subprocess.run(["apt-get", "indextargets", "--format", form], capture_output=True, text=True, check=True)
+    rows = [line.split("|") for line in listed.stdout.splitlines()]
+    found = {label: uri for kind, label, uri in reversed(rows) if kind == "Packages"}
+    if "Debian" not in found:
+        raise RuntimeError(
+            "This machine's apt knows no Debian archive. Run `apt-get update`; on Ubuntu or another distribution "
+            "set LAB_MIRROR to a Debian mirror (and LAB_MIRROR_SECURITY to its security archive)."
+        )
+    return Archive(found["Debian"], found.get("Debian-Security"))
+
+
+def root(suite: str) -> Path:
+    """Return the root file system of a suite, made now if need be (about half a minute)."""
+    packages = ",".join(PACKAGES[suite])
+    hook = HOOK.format(users=users.creation_script())
+    return cached(f"root-{suite}", f"{packages}\n{hook}", lambda folder: _build(suite, packages, hook, folder))
+
+
+def _build(suite: str, packages: str, hook: str, folder: Path) -> None:
+    script = folder / "customize"
+    script.write_text(hook)
+    script.chmod(0o755)
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", f"--customize-hook={script}"]
+    command += [f"--aptopt={line}" for line in _proxies()]
+    command += [suite, str(folder / "tree"), *archive().sources(suite)]
+    made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise RuntimeError(f"mmdebstrap could not make a {suite} root:\n{made.stderr[-3000:]}")
+
+
+def _proxies() -> list[str]:
+    """mmdebstrap's apt ignores the machine's configuration, so the proxy that it needs is handed over."""
+    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    return [line for line in dump.splitlines() if line.startswith("Acquire::http") and "Proxy" in line]
