@@ -84,6 +84,11 @@ def hold(place: Path) -> int:
     return _held[place]
 
 
+def held() -> list[str]:
+    """Return the names of the entries that this process holds."""
+    return sorted(place.name for place in _held)
+
+
 def _remove_others(name: str, keep: Path) -> None:
     for other in home().glob(f"{name}-{'[0-9a-f]' * 12}"):
         if other != keep and not _in_use(other):

@@ -1,0 +1,113 @@
+"""The Internet in a box: the production names that an installation of Docker talks to, on one address.
+
+Nothing of a client needs to change but where the names point and which authority it trusts.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from tests.lab import cache
+from tests.lab.box import apt_key, apt_repo, ca, hub, images, mirror, names, nginx, process, releases
+from tests.lab.box.process import LabError
+from tests.lab.box.programs import ARCHITECTURES, Programs, programs
+
+__all__ = ["Box", "LabError"]
+
+_REPOSITORY = Path(__file__).parents[3]
+_LONGEST_SOCKET = 107  # bytes, sun_path of unix(7)
+
+
+@dataclass(frozen=True)
+class Box:
+    """The box on `address`, ports 80 and 443; sockets, logs and pid files are in `folder`.
+
+    All state is on disk: another process may stop what one has started.
+    """
+
+    address: str
+    folder: Path
+    NAMES: ClassVar[tuple[str, ...]] = names.PRODUCTION
+    """Production names; the mirror's own name, known at run time only, is in `names` besides."""
+
+    @staticmethod
+    def prepare() -> None:
+        """Fill the caches: two minutes once, then nothing."""
+        _content()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that is served."""
+        return (*self.NAMES, mirror.find().name)
+
+    @property
+    def ca_pem(self) -> Path:
+        """The certificate of the authority that hosts have to trust."""
+        return ca.authority() / "ca.pem"
+
+    @property
+    def key_fingerprint(self) -> str:
+        """The primary fingerprint of the key that signs the package repository."""
+        return apt_key.fingerprint()
+
+    def hosts_file(self) -> str:
+        """Return lines for /etc/hosts."""
+        return "".join(f"{self.address} {name}\n" for name in self.names)
+
+    def mirror_sources(self, suite: str) -> str:
+        """Return deb822 text for a host's /etc/apt/sources.list.d/debian.sources."""
+        return mirror.sources(suite)
+
+    def start(self) -> None:
+        """Start everything; `LabError` with the reason when something does not, and nothing is left then."""
+        if len(str(self._socket)) > _LONGEST_SOCKET - len(".new"):
+            raise LabError(f"The folder {self.folder} is too deep for a unix socket. Choose a shorter path.")
+        content = _content()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._start_backend(content)
+            hub.start(self.folder, content.hub)
+            nginx.start(self.address, self.folder, content)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop everything and wait for its end; logs stay in the folder. Nothing happens if nothing runs."""
+        nginx.stop(self.folder)
+        hub.stop(self.folder)
+        process.stop(self.folder / "backend.pid", str(self._socket))
+        for socket in self.folder.glob("*.sock*"):
+            socket.unlink()
+        shutil.rmtree(self.folder / "nginx", ignore_errors=True)
+
+    @property
+    def _socket(self) -> Path:
+        return self.folder / "backend.sock"
+
+    def _start_backend(self, content: nginx.Content) -> None:
+        self._socket.unlink(missing_ok=True)
+        words = [str(self._socket), str(content.packages), str(content.hub), *cache.held()]
+        argv = [sys.executable, "-m", "tests.lab.box.backend", *words]
+        pid_file, log = self.folder / "backend.pid", self.folder / "backend.log"
+        process.start(argv, pid_file, log, cwd=_REPOSITORY)
+        process.wait_for(self._socket, pid_file, str(self._socket), log)
+
+
+def _content() -> nginx.Content:
+    found = mirror.find()
+    with ThreadPoolExecutor(2) as pool:
+        everything: dict[str, Programs] = dict(zip(ARCHITECTURES, pool.map(programs, ARCHITECTURES), strict=True))
+    return nginx.Content(
+        packages=apt_repo.repository(everything),
+        hub=images.storage(everything),
+        releases=releases.releases(everything),
+        certificate=ca.certificate((*names.PRODUCTION, found.name)),
+        mirror=found,
+        mirror_cache=cache.cached("mirror", found.origin, lambda _: None),
+    )
