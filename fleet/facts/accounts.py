@@ -1,0 +1,109 @@
+"""Who we are on the host, and who else is there: as the database says it and as this session has it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fleet.model import Probe
+
+ROOT_WAYS = ("root", "passwordless", "password")
+"""The ways to root that work; the others name what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The login user of this connection; ``groups`` are those of the running process, fixed at login."""
+
+    user: str = ""
+    uid: int = -1
+    groups: tuple[str, ...] = ()
+    docker_socket_writable: bool = False
+
+
+def read_session(text: str) -> Session:
+    """Read the output of `id` and the test of Docker's socket."""
+    id_line = next((line for line in text.splitlines() if line.startswith("uid=")), "")
+    named = re.findall(r"(\d+)\(([^)]*)\)", id_line)
+    groups = re.findall(r"\d+\(([^)]*)\)", id_line.partition("groups=")[2])
+    return Session(
+        user=named[0][1] if named else "",
+        uid=int(named[0][0]) if named else -1,
+        groups=tuple(groups),
+        docker_socket_writable="docker_socket=writable" in text,
+    )
+
+
+SESSION = Probe(
+    name="session",
+    script="""
+id
+[ -w /var/run/docker.sock ] && echo docker_socket=writable
+""",
+    parse=read_session,
+    unknown=Session(),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One line of passwd: people (uid 1000 and up) and root."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+    shell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The user database, and the group ``docker`` in it (``docker_gid`` is None where there is none)."""
+
+    users: tuple[Account, ...] = ()
+    docker_gid: int | None = None
+    docker_members: tuple[str, ...] = ()
+
+    def find(self, name: str) -> Account | None:
+        """The account of that name."""
+        return next((u for u in self.users if u.name == name), None)
+
+    def in_docker_group(self, name: str) -> bool:
+        """True when the database has the user in the group, be it as primary group."""
+        account = self.find(name)
+        primary = account is not None and account.gid == self.docker_gid and self.docker_gid is not None
+        return primary or name in self.docker_members
+
+
+def read_accounts(text: str) -> Accounts:
+    """Read `getent group docker` and `getent passwd`."""
+    users: list[Account] = []
+    gid: int | None = None
+    members: tuple[str, ...] = ()
+    for line in text.splitlines():
+        fields = line.split(":")
+        if len(fields) == 4 and fields[0] == "docker":
+            gid, members = int(fields[2]), tuple(m for m in fields[3].split(",") if m)
+        elif len(fields) == 7:
+            users.append(Account(fields[0], int(fields[2]), int(fields[3]), fields[5], fields[6]))
+    return Accounts(tuple(users), gid, members)
+
+
+ACCOUNTS = Probe(
+    name="accounts",
+    script="""
+getent group docker
+getent passwd | awk -F: '$3 == 0 || $3 >= 1000'
+""",
+    parse=read_accounts,
+    unknown=Accounts(),
+)
+
+
+def read_sudo(text: str) -> str:
+    """The way to root that the connection found: root, passwordless, password, needs-password, wrong-password, none."""
+    return text.strip()
+
+
+SUDO = Probe(name="sudo", script="", parse=read_sudo, unknown="")
+"""Answered by the connection, not by a script of its own."""

@@ -1,0 +1,109 @@
+"""(Host, Facts, Recipe, Catalog) → Plan: pure, deterministic, and right on a bare host too.
+
+Each step plans from the facts as they will be after the steps before it. What the network must be asked for is found
+out on the way, so that a host which is as wanted costs no look-up at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fleet.model import (
+    Blocked,
+    Catalog,
+    Change,
+    Facts,
+    Host,
+    Options,
+    Plan,
+    Planned,
+    Query,
+    Satisfied,
+    Situation,
+    Skipped,
+    Step,
+    Verdict,
+)
+
+OptionsOf = Callable[[Step[Any]], Options]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The plan can't be told before these have been looked up."""
+
+    queries: tuple[Query[Any], ...]
+
+
+def chosen(steps: Sequence[Step[Any]], named: Sequence[str]) -> tuple[Step[Any], ...]:
+    """The named steps and all that they require, in the order of ``steps``."""
+    by_name = {step.name: step for step in steps}
+    wanted: set[str] = set()
+    waiting = list(named)
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting.extend(by_name[name].requires)
+    return tuple(step for step in steps if step.name in wanted)
+
+
+def build(
+    host: Host,
+    recipe: str,
+    steps: Sequence[Step[Any]],
+    facts: Facts,
+    options_of: OptionsOf,
+    catalog: Catalog,
+    left_out: Sequence[str] = (),
+) -> Plan | Missing:
+    """The plan for one host, or what has to be looked up first.
+
+    ``left_out`` are steps that the user does not want to be changed (`--skip`); they are still looked at, since later
+    ones plan from them.
+    """
+    verdicts: dict[str, Verdict] = {}
+    missing: list[Query[Any]] = []
+    for step in steps:
+        reason = _cannot(step, verdicts)
+        if reason:
+            verdicts[step.name] = Skipped(reason)
+            continue
+        options = options_of(step)
+        unknown = [q for q in step.queries(facts, options) if q not in catalog]
+        if unknown:
+            missing += unknown
+            verdicts[step.name] = Skipped("waiting for the network")
+            continue
+        verdict = step.verdict(Situation(facts, options, catalog))
+        if step.name in left_out and isinstance(verdict, Change):
+            verdict = Skipped("left out on the command line")
+        verdicts[step.name] = verdict
+        if isinstance(verdict, Satisfied | Change):
+            facts = verdict.after(facts)
+    if missing:
+        return Missing(tuple(dict.fromkeys(missing)))
+    _drop_idle_means(steps, verdicts)
+    return Plan(host.name, recipe, tuple(Planned(step.name, verdicts[step.name]) for step in steps))
+
+
+def _cannot(step: Step[Any], verdicts: dict[str, Verdict]) -> str:
+    for name in step.requires:
+        verdict = verdicts.get(name)
+        if isinstance(verdict, Blocked):
+            return f"{name} is blocked"
+        if isinstance(verdict, Skipped):
+            return verdict.why if verdict.why.endswith("is blocked") else f"{name} is skipped"
+    return ""
+
+
+def _drop_idle_means(steps: Sequence[Step[Any]], verdicts: dict[str, Verdict]) -> None:
+    """A key or a source is a means: when nothing that needs it can go on, the host is better left as it is."""
+    for step in reversed(steps):
+        if not step.means or not isinstance(verdicts[step.name], Change):
+            continue
+        users = [s.name for s in steps if step.name in s.requires]
+        if users and all(isinstance(verdicts[u], Blocked | Skipped) for u in users):
+            verdicts[step.name] = Skipped(f"not needed, since {users[0]} can't go on")

@@ -1,0 +1,81 @@
+"""What a plan may have to ask the network, and the shape of the answers. The asking is done in `catalog`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fleet.model import Query
+
+DOCKER_MIRROR = "https://download.docker.com"
+COMPOSE_RELEASES = "https://github.com/docker/compose/releases"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A repository's signing key: its text, and the fingerprint of every primary key in it."""
+
+    armored: str
+    fingerprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyQuery(Query[Key]):
+    """The signing key at this URL."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One suite of an apt repository for one architecture; versions are newest first.
+
+    ``exists`` is False when the server knows no such suite, ``serves`` when the suite lacks the architecture.
+    """
+
+    exists: bool
+    serves: bool = True
+    versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteQuery(Query[Suite]):
+    """The packages of ``<repository>/dists/<codename>/<channel>/binary-<architecture>``."""
+
+    repository: str
+    codename: str
+    channel: str
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteImage:
+    """An image in its registry: the digest of what the reference names, and the platforms that it has."""
+
+    digest: str
+    platforms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuery(Query[RemoteImage]):
+    """The image of this reference, as a person writes it (``python:3.12-slim``)."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeRelease:
+    """One file of a Compose release with its checksum."""
+
+    version: str
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeQuery(Query[ComposeRelease]):
+    """The Compose plugin's binary for ``machine`` (x86_64, aarch64, armv7); no version means the latest."""
+
+    releases: str
+    version: str
+    machine: str

@@ -1,0 +1,46 @@
+"""The steps, in the order in which they are made true.
+
+A new step is one file here, one line in this tuple, and its tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fleet.model import Probe, Step
+from fleet.steps.apt import AptStep
+from fleet.steps.compose import ComposeStep
+from fleet.steps.conflicts import ConflictsStep
+from fleet.steps.engine import EngineStep
+from fleet.steps.group import GroupStep
+from fleet.steps.images import ImagesStep
+from fleet.steps.keyring import KeyringStep
+from fleet.steps.platform import PlatformStep
+from fleet.steps.service import ServiceStep
+from fleet.steps.source import SourceStep
+
+STEPS: tuple[Step[Any], ...] = (
+    PlatformStep(),
+    AptStep(),
+    ConflictsStep(),
+    KeyringStep(),
+    SourceStep(),
+    EngineStep(),
+    ServiceStep(),
+    GroupStep(),
+    ComposeStep(),
+    ImagesStep(),
+)
+
+
+def probes_of(steps: Iterable[Step[Any]]) -> tuple[Probe[Any], ...]:
+    """The steps' own probes, each once, in a fixed order."""
+    found: dict[str, Probe[Any]] = {}
+    for step in steps:
+        for probe in step.probes:
+            found.setdefault(probe.name, probe)
+    return tuple(found.values())
+
+
+__all__ = ["STEPS", "probes_of"]

@@ -1,0 +1,90 @@
+"""apt can work: no interrupted dpkg, and a clock that signatures can be checked by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import Field
+
+from fleet.facts.packages import PACKAGES
+from fleet.facts.system import MACHINE
+from fleet.model import Blocked, Change, Facts, Options, Run, Satisfied, Situation, Step, Verdict
+from fleet.shell import words
+
+MAX_SKEW = 300
+"""Seconds. apt refuses a Release file from the future by 10 s already (apt.conf(5), Acquire::Max-FutureTime), but the
+date of the last index is some hours back, so a small skew does no harm."""
+
+ENVIRONMENT = "DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none"
+"""Nobody is there to answer; services other than Docker's are not restarted behind the user's back (needrestart(1))."""
+
+DPKG_OPTIONS = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=60"
+"""A changed configuration file stays as the user has it. The lock is waited for here, and by `retry_locked` beyond."""
+
+INSTALL_SECONDS = 1800
+"""A Pi with a slow card and a slow line takes its time."""
+
+
+class AptOptions(Options):
+    """How apt is used."""
+
+    lock_timeout: int = Field(600, ge=0, le=7200, description="Seconds to wait while another program holds apt's locks.")
+
+
+def apt_get(*arguments: str) -> str:
+    """A line of sh that runs apt-get unattended."""
+    return f"{ENVIRONMENT} apt-get -y -q {DPKG_OPTIONS} {words(*arguments)}"
+
+
+def update(title: str = "refresh the package index") -> Run:
+    """`apt-get update` that fails when an index can't be had: without --error-on=any it exits 0 all the same (apt-get(8))."""
+    return Run(title, apt_get("--error-on=any", "update"), timeout=900, retry_locked=True)
+
+
+def install(title: str, packages: tuple[str, ...], unless: str = "") -> Run:
+    """Install exactly these, with no others but what they depend on; a pinned older version may replace a newer one."""
+    script = apt_get("--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages", "install", *packages)
+    return Run(title, script, unless=unless, timeout=INSTALL_SECONDS, retry_locked=True)
+
+
+def clock_is_wrong(facts: Facts) -> Blocked | None:
+    """Every signature check needs a clock; a Pi without one starts in the past."""
+    skew = facts[MACHINE].clock_skew
+    if abs(skew) <= MAX_SKEW:
+        return None
+    side = "ahead of" if skew > 0 else "behind"
+    return Blocked(
+        f"the host's clock is {abs(skew)} s {side} this machine's, so apt would refuse every signature",
+        "Set it: sudo timedatectl set-ntp true, and wait a minute (or fix the clock of the machine that you type on).",
+    )
+
+
+class AptStep(Step[AptOptions]):
+    """Heals what an earlier, interrupted run of dpkg has left."""
+
+    name = "apt"
+    title = "apt ready to work"
+    requires = ("platform",)
+    probes = (PACKAGES,)
+    means = True
+    options = AptOptions
+
+    def verdict(self, situation: Situation[AptOptions]) -> Verdict:
+        """Change when `dpkg --configure -a` is due."""
+        packages = situation.facts[PACKAGES]
+        held = f"a lock is held now, which will be waited for: {', '.join(packages.lock_holders)}"
+        warnings = (held,) if packages.lock_holders else ()
+        if not packages.interrupted or packages.lock_holders:
+            return Satisfied("dpkg is in order", warnings)
+        return Change(
+            "dpkg was interrupted earlier and left packages half-way",
+            (
+                Run(
+                    "finish what dpkg had begun",
+                    f"{ENVIRONMENT} dpkg --configure -a --force-confdef --force-confold\n{apt_get('--fix-broken', 'install')}",
+                    timeout=INSTALL_SECONDS,
+                    retry_locked=True,
+                ),
+            ),
+            after=lambda facts: facts.but(PACKAGES, replace(facts[PACKAGES], interrupted=False)),
+        )

@@ -1,0 +1,100 @@
+"""The named images are on the host, for its platform."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from fleet.facts.daemon import DAEMON, Image
+from fleet.facts.system import DISK
+from fleet.model import Blocked, Change, Facts, Options, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict
+from fleet.queries import ImageQuery
+from fleet.references import ImageReference, fits, parse
+from fleet.shell import words
+from fleet.steps.platform import platform
+
+PULL_SECONDS = 3600
+NEEDED_KIB = 300_000
+"""Less than this free, and even a small image is likely to stop half-way."""
+
+
+class ImagesOptions(Options):
+    """Which images."""
+
+    pull: tuple[ImageReference, ...] = Field((), description="Images to pull when they are missing, as `docker pull` names them.")
+
+
+class ImagesStep(Step[ImagesOptions]):
+    """Looks at the image's platforms in the registry before a byte is pulled."""
+
+    name = "images"
+    title = "images"
+    requires = ("service",)
+    probes = (DAEMON,)
+    options = ImagesOptions
+
+    def queries(self, facts: Facts, options: ImagesOptions) -> tuple[Query[Any], ...]:
+        """The platforms of the images that are missing."""
+        return tuple(ImageQuery(reference) for reference in missing(facts, options))
+
+    def verdict(self, situation: Situation[ImagesOptions]) -> Verdict:
+        """Blocked when one of them has no such platform; what the user asked for is all of them."""
+        facts, options = situation.facts, situation.options
+        wanting = missing(facts, options)
+        if not wanting:
+            return Satisfied(f"{len(options.pull)} there" if options.pull else "none asked for")
+        for reference in wanting:
+            refused = _refused(situation, reference)
+            if refused:
+                return refused
+        return _no_room(facts) or _pull(facts, wanting)
+
+
+def missing(facts: Facts, options: ImagesOptions) -> tuple[str, ...]:
+    """The images that are not there, or there for another platform."""
+    daemon, wanted = facts[DAEMON], platform(facts).image_platform
+    return tuple(r for r in options.pull if not _is_there(daemon.has(parse(r).familiar), wanted))
+
+
+def _is_there(image: Image | None, wanted: str) -> bool:
+    return image is not None and (not image.platform or fits(image.platform, wanted))
+
+
+def _refused(situation: Situation[ImagesOptions], reference: str) -> Blocked | None:
+    image = situation.catalog[ImageQuery(reference)]
+    if isinstance(image, Unavailable):
+        return Blocked(image.why, image.hint)
+    wanted = platform(situation.facts).image_platform
+    if any(fits(offered, wanted) for offered in image.platforms):
+        return None
+    return Blocked(
+        f"{reference} has no image for {wanted}; it is made for {', '.join(image.platforms) or 'no platform at all'}",
+        f"Take a multi-arch image or one built for {wanted}, or leave this host out with --exclude."
+        + (" A 32-bit userland never runs arm64 images: a 64-bit system on the Pi would." if wanted.startswith("linux/arm/") else ""),
+    )
+
+
+def _no_room(facts: Facts) -> Blocked | None:
+    free = [n for n in (facts[DISK].free_for("/var/lib/docker"), facts[DISK].free_for("/var/lib/containerd")) if n is not None]
+    if not free or min(free) >= NEEDED_KIB:
+        return None
+    return Blocked(
+        f"only {min(free) // 1024} MiB are free where Docker keeps its images",
+        "Make room: fleet run HOST --sudo -- docker system prune",
+    )
+
+
+def _pull(facts: Facts, references: tuple[str, ...]) -> Change:
+    wanted = platform(facts).image_platform
+    actions = tuple(
+        Run(f"pull {r}", words("docker", "pull", "--quiet", "--platform", wanted, "--", r), timeout=PULL_SECONDS) for r in references
+    )
+
+    def pulled(later: Facts) -> Facts:
+        daemon = later[DAEMON]
+        for r in references:
+            daemon = daemon.plus(Image((parse(r).familiar,), (parse(r).familiar,), wanted))
+        return later.but(DAEMON, daemon)
+
+    return Change(f"pull {', '.join(references)}", actions, after=pulled)
