@@ -21,7 +21,7 @@ _held: dict[Path, int] = {}
 
 
 def home() -> Path:
-    """The folder that holds all entries: ``$FLEET_LAB_CACHE``, else ``/var/cache/fleet-lab``."""
+    """Return the folder that holds all entries: ``$FLEET_LAB_CACHE``, else ``/var/cache/fleet-lab``."""
     return Path(os.environ.get("FLEET_LAB_CACHE") or "/var/cache/fleet-lab")
 
 

@@ -27,7 +27,8 @@ def run(
     `env` is added to the environment; `hosts` are further lines for /etc/hosts; `keywords` go to
     `subprocess.run`.
     """
-    return subprocess.run(command(argv, box=box, hosts=hosts), env=environment(box, env), **keywords)
+    keywords = {"check": False, "env": environment(box, env), **keywords}
+    return subprocess.run(command(argv, box=box, hosts=hosts), **keywords)  # noqa: PLW1510, it is in keywords
 
 
 def command(argv: Sequence[str], *, box: Box, hosts: str = "") -> list[str]:

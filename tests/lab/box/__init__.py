@@ -84,7 +84,28 @@ class Box:
         process.stop(self.folder / "backend.pid", str(self._socket))
         for socket in self.folder.glob("*.sock*"):
             socket.unlink()
-        shutil.rmtree(self.folder / "nginx", ignore_errors=True)
+        for leftover in ("nginx", "down"):
+            shutil.rmtree(self.folder / leftover, ignore_errors=True)
+
+    def take_down(self, name: str) -> None:
+        """Let a name answer 503 to everything, until `bring_back`."""
+        self._down(name).parent.mkdir(exist_ok=True)
+        self._down(name).touch()
+
+    def bring_back(self, name: str) -> None:
+        """Undo `take_down`."""
+        self._down(name).unlink(missing_ok=True)
+
+    def requests(self, name: str = "") -> list[str]:
+        """Return what was asked so far (of one name): ``CLIENT NAME "METHOD PATH PROTOCOL" STATUS``."""
+        log = self.folder / "requests.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [line for line in lines if name in ("", line.split()[1])]
+
+    def _down(self, name: str) -> Path:
+        if name not in self.names:
+            raise ValueError(f"The box does not serve {name!r}; it serves {', '.join(self.names)}.")
+        return self.folder / "down" / name
 
     @property
     def _socket(self) -> Path:

@@ -20,7 +20,7 @@ from tests.lab.box.programs import ARCHITECTURES, ENGINES, Build, Programs, find
 from tests.lab.cache import cached
 
 CHANNELS = ("stable", "test")
-_RECIPE = "5"
+_RECIPE = "6"
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,7 @@ def _control(package: Package, version: str, build: Build) -> str:
         "Section": "admin",
         "Priority": "optional",
         "Homepage": "https://www.docker.com",
+        "Installed-Size": deb.installed_size(build.data(package.name)),
         **packages.relations(package, build.versions["docker.io"]),
         "Description": package.summary,
     }

@@ -9,11 +9,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socketserver
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -78,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
     def _token(self, scopes: list[str]) -> None:
         wanted = [match["name"] for scope in " ".join(scopes).split() if (match := _SCOPE.match(scope))]
         token = self.server.tokens.issue(filter(self.server.knows, wanted))
-        issued = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        issued = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         answer = {"token": token, "access_token": token, "expires_in": LIFETIME, "issued_at": issued}
         self._answer(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
@@ -125,7 +124,7 @@ def main(socket: str, packages: str, hub: str, *used: str) -> None:
         cache.hold(cache.home() / name)
     temporary = Path(f"{socket}.new")
     server = Server(temporary, Path(packages), Path(hub))
-    os.rename(temporary, socket)  # the socket shows up when it is served, not before
+    temporary.rename(socket)  # the socket shows up when it is served, not before
     server.serve_forever()
 
 

@@ -11,6 +11,7 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 _MAGIC = b"!<arch>\n"
@@ -22,9 +23,13 @@ def pack(tree: Path, deb: Path) -> None:
 
     Level 1 zstd: dpkg reads it since 1.21.18 (Debian 12), and it is three times faster than gzip.
     """
+    size = sum(file.stat().st_size for file in tree.rglob("*") if file.is_file())
     control = tree / "DEBIAN/control"
     control.parent.mkdir()
-    control.write_text("Package: template\nVersion: 1\nArchitecture: all\nMaintainer: none\nDescription: none\n")
+    control.write_text(
+        "Package: template\nVersion: 1\nArchitecture: all\nMaintainer: none\nDescription: none\n"
+        f"Installed-Size: {size // 1024 + 1}\n"
+    )
     words = ["dpkg-deb", "-Zzstd", "-z1", "--root-owner-group", "--build", str(tree), str(deb)]
     subprocess.run(words, check=True, capture_output=True)
 
@@ -32,6 +37,13 @@ def pack(tree: Path, deb: Path) -> None:
 def unpack(deb: Path, into: Path) -> None:
     """Unpack the files of a .deb."""
     subprocess.run(["dpkg-deb", "-x", str(deb), str(into)], check=True, capture_output=True)
+
+
+@cache
+def installed_size(deb: Path) -> str:
+    """Return the Installed-Size that `pack` found, in KiB."""
+    words = ["dpkg-deb", "--field", str(deb), "Installed-Size"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def data_offset(deb: Path) -> int:

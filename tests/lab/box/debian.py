@@ -51,7 +51,9 @@ class PrivateApt:
 
     def _apt(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
-        return subprocess.run(["apt-get", *_FORCED, *words], cwd=cwd, env=environment, capture_output=True, text=True)
+        return subprocess.run(
+            ["apt-get", *_FORCED, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        )
 
     def update(self) -> str:
         """Fetch the indexes; return apt's complaint, empty when all is well."""

@@ -30,7 +30,23 @@ echo
 echo 'Hello from Docker!'
 echo 'This message came out of a container: the daemon, the registry and the network work.'
 """
-_APPLETS = "sh ash cat echo env false id ls mount ps sleep test true uname wget".split()
+_APPLETS = [
+    "sh",
+    "ash",
+    "cat",
+    "echo",
+    "env",
+    "false",
+    "id",
+    "ls",
+    "mount",
+    "ps",
+    "sleep",
+    "test",
+    "true",
+    "uname",
+    "wget",
+]
 _PLATFORMS: dict[str, dict[str, str]] = {
     "amd64": {"os": "linux", "architecture": "amd64"},
     "arm64": {"os": "linux", "architecture": "arm64", "variant": "v8"},

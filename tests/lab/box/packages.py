@@ -134,7 +134,7 @@ PACKAGES = (
 
 def relations(package: Package, engine: str) -> dict[str, str]:
     """Return a package's control fields as they were for an engine of this upstream version."""
-    containerd = "1.7.27" if int(engine.split(".")[0]) >= 28 else "1.6.24"
+    containerd = "1.6.24" if engine.startswith("26.") else "1.7.27"
     return {field: text.format(containerd=containerd) for field, text in package.relations.items()}
 
 

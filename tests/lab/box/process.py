@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _started: dict[int, subprocess.Popen[bytes]] = {}
@@ -63,7 +64,7 @@ def running(pid_file: Path, marker: str) -> bool:
     return bool(pid) and alive(pid, marker)
 
 
-def wait_for(ready: Path, pid_file: Path, marker: str, log: Path, *, seconds: float = 15) -> None:
+def wait_for(ready: Path, pid_file: Path, marker: str, log: Path, *, seconds: float = 30) -> None:
     """Wait until a program has made its file `ready`; `LabError` with the end of its log if it does not."""
     if not _wait(lambda: ready.exists() or not running(pid_file, marker), seconds) or not ready.exists():
         raise LabError(f"{pid_file.stem} did not start; its log {log} ends with:\n{tail(log)}")
@@ -83,10 +84,8 @@ def _read(pid_file: Path) -> int:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):  # it may have gone by itself meanwhile
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it went by itself meanwhile
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:

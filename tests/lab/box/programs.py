@@ -18,7 +18,7 @@ from tests.lab.cache import cached
 ARCHITECTURES = ("amd64", "arm64", "armhf")
 ENGINES = {"older": "trixie", "newer": "sid"}
 _BASE = "bookworm"
-_RECIPE = "7"
+_RECIPE = "8"
 _FROM_BASE = ("runc", "tini", "busybox-static")
 """From the oldest suite with a lab root: later builds of runc need libc 2.38, and bookworm has 2.36."""
 _FROM_ENGINE = ("docker.io", "docker-cli", "containerd", "docker-buildx", "docker-compose", "rootlesskit")
@@ -66,7 +66,7 @@ def find_build(engine: str, architecture: str, everything: dict[str, Programs]) 
     own = everything[architecture]
     if versions := own.versions(engine):
         return Build(architecture, versions, own.folder / engine)
-    return Build(architecture, everything["amd64"].versions(engine), cached("docker-stand-in", "1", _make_stand_in))
+    return Build(architecture, everything["amd64"].versions(engine), cached("docker-stand-in", "2", _make_stand_in))
 
 
 def _make_stand_in(folder: Path) -> None:
@@ -113,7 +113,7 @@ def _make_engine(folder: Path, apt: PrivateApt, suite: str, base: Path, work: Pa
         packages.lay_out(package, tree, work / f"{suite}-{package.name}")
         deb.pack(work / f"{suite}-{package.name}", folder / f"{package.name}.deb")
     (folder / "docker-compose").hardlink_to(tree / "usr/libexec/docker/cli-plugins/docker-compose")
-    versions = {name: upstream for name, upstream in map(_upstream, (work / f"{suite}-debs").iterdir())}
+    versions = dict(map(_upstream, (work / f"{suite}-debs").iterdir()))
     (folder / "versions.json").write_text(json.dumps(versions))
 
 
