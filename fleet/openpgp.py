@@ -2,6 +2,9 @@
 
 Only what RFC 4880 asks for: the ASCII armor (§6.2), packet headers (§4.2), and the fingerprint of a version 4 key,
 SHA-1 over 0x99, two octets of length, and the packet's body (§12.2).
+
+What apt's own readers could understand differently is refused, not skipped: a file in which we see one key and apt two
+would get past the pinned fingerprint.
 """
 
 from __future__ import annotations
@@ -9,18 +12,31 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 _PUBLIC_KEY = 6
+_PARTS_OF_A_KEY = frozenset({2, _PUBLIC_KEY, 10, 12, 13, 14, 17})
+"""Signature, public key, marker, trust, user ID, public subkey, user attribute (RFC 4880 §4.3)."""
 _PARTIAL = range(224, 255)
+_LONGEST_KEY = 0xFFFF
+_DASHES = b"-----"
+_BLOCK = re.compile(
+    rb"^-----BEGIN PGP PUBLIC KEY BLOCK-----[ \t]*\n"
+    rb"(?:[A-Za-z][A-Za-z-]*:[^\n]*\n)*[ \t]*\n"
+    rb"(?P<encoded>(?:[A-Za-z0-9+/]+={0,2}[ \t]*\n)+)"
+    rb"(?:=[A-Za-z0-9+/]{4}[ \t]*\n)?"
+    rb"-----END PGP PUBLIC KEY BLOCK-----[ \t]*$",
+    re.MULTILINE,
+)
 
 
 @lru_cache(maxsize=256)
 def primary_fingerprints(data: bytes) -> tuple[str, ...]:
     """The fingerprint of every primary key, in upper-case hex; subkeys don't count.
 
-    Raises ValueError when the data is no OpenPGP key material at all.
+    Raises ValueError with a few words when the data is anything but OpenPGP public keys.
     """
     packets = list(_packets(_dearmored(data)))
     found = tuple(_fingerprint(body) for tag, body in packets if tag == _PUBLIC_KEY)
@@ -29,19 +45,27 @@ def primary_fingerprints(data: bytes) -> tuple[str, ...]:
     return found
 
 
+def is_armored(data: bytes) -> bool:
+    """Is it the ASCII form, which apt takes from files that end in .asc?"""
+    return _BLOCK.search(_unix(data)) is not None
+
+
+def _unix(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n")
+
+
 def _dearmored(data: bytes) -> bytes:
-    if b"-----BEGIN PGP PUBLIC KEY BLOCK-----" not in data:
+    if _DASHES + b"BEGIN" not in data:
         return data
-    blocks = data.split(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")[1:]
-    return b"".join(_block(block) for block in blocks)
+    text = _unix(data)
+    if _DASHES in _BLOCK.sub(b"", text):
+        raise ValueError("broken ASCII armor, or something else than public keys beside them")
+    return b"".join(_decoded(match["encoded"]) for match in _BLOCK.finditer(text))
 
 
-def _block(block: bytes) -> bytes:
-    body = block.partition(b"-----END")[0].replace(b"\r", b"")
-    _, _, encoded = body.partition(b"\n\n")
-    lines = [line for line in encoded.split(b"\n") if line and not line.startswith(b"=")]
+def _decoded(encoded: bytes) -> bytes:
     try:
-        return base64.b64decode(b"".join(lines), validate=True)
+        return base64.b64decode(b"".join(encoded.split()), validate=True)
     except binascii.Error as error:
         raise ValueError(f"broken ASCII armor: {error}") from error
 
@@ -55,6 +79,8 @@ def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
         tag, start, length = _new_header(data, at) if head & 0x40 else _old_header(data, at)
         if start + length > len(data):
             raise ValueError("a cut-off OpenPGP packet")
+        if tag not in _PARTS_OF_A_KEY:
+            raise ValueError(f"an OpenPGP packet of kind {tag}, which is no part of a public key")
         yield tag, data[start : start + length]
         at = start + length
 
@@ -81,4 +107,6 @@ def _new_header(data: bytes, at: int) -> tuple[int, int, int]:
 def _fingerprint(body: bytes) -> str:
     if body[:1] != b"\x04":
         raise ValueError("a key of a version other than 4")
+    if len(body) > _LONGEST_KEY:
+        raise ValueError("a key that is too long to have a fingerprint")
     return hashlib.sha1(b"\x99" + len(body).to_bytes(2) + body, usedforsecurity=False).hexdigest().upper()
