@@ -1,0 +1,90 @@
+"""What a proof's script printed -> a Proof, or why there is none and what to do about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fleet.proof.symptoms import STAGES, find
+
+_KEYS = ("user", "elsewhere", "client", "server", "compose", "said", "failed", "code")
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Docker works for this user: versions of client, server and Compose plugin ("": not asked), and the container's line.
+
+    ``warnings`` say what deserves a look all the same: the user's docker talks to another machine, or complains.
+    """
+
+    user: str
+    client: str
+    server: str
+    compose: str
+    said: str
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        compose = f", compose {self.compose}" if self.compose else ""
+        return f"{self.user}: client {self.client}, server {self.server}{compose}: {self.said}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFailed:
+    """Docker does not work for this user (on this host): the stage of the script, the reason with docker's words, a remedy."""
+
+    stage: str
+    why: str
+    hint: str
+    user: str = ""
+
+
+def read_proof(text: str, code: int) -> Proof | ProofFailed:
+    """Read all that a script of `proof_script` or `for_user` printed, and its exit code."""
+    said, words = _parse(text)
+    user = said.get("user", "")
+    missing = [key for key in ("client", "server", "said") if not said.get(key)]
+    if code == 0 and not missing and "failed" not in said:
+        return Proof(
+            user, said["client"], said["server"], said.get("compose", ""), said["said"], tuple(_warnings(said, words))
+        )
+    stage = said.get("failed", "script")
+    reported = said.get("code", "")
+    return _failed(
+        stage, int(reported) if reported.isdecimal() else code, user or "the user", words, said.get("said", "")
+    )
+
+
+def _parse(text: str) -> tuple[dict[str, str], list[str]]:
+    """The values by their keys, and the lines which are docker's."""
+    said: dict[str, str] = {}
+    words: list[str] = []
+    for raw in text.splitlines():
+        line = "".join(c for c in raw if c.isprintable()).strip()
+        key, equals, value = line.partition("=")
+        if equals and key in _KEYS and key not in said:
+            said[key] = value
+        elif line and line not in words:
+            words.append(line)
+    return said, words
+
+
+def _warnings(said: dict[str, str], words: Iterable[str]) -> Iterable[str]:
+    if elsewhere := said.get("elsewhere"):
+        yield (
+            f"{said['user']}'s docker talks to {elsewhere}, not to this host's engine, which was proven all the same; "
+            "`docker context use default` and no DOCKER_HOST would change that."
+        )
+    for line in words:
+        if line.lower().startswith(("warning", "error")):
+            yield f"{said['user']}'s docker says: {line[:_LONGEST]}"
+
+
+def _failed(stage: str, code: int, user: str, words: list[str], printed: str) -> ProofFailed:
+    symptom, line = find(stage, code, words)
+    sentence = symptom.why if symptom else STAGES.get(stage, STAGES["script"])
+    line = line or (f"it printed {printed!r}" if stage == "output" else "")
+    why = f"{sentence.replace('USER', user)}: {line[:_LONGEST]}" if line else sentence.replace("USER", user)
+    hint = symptom.hint if symptom else "Look at what the daemon says: sudo journalctl -u docker -n 50 --no-pager"
+    return ProofFailed(stage, why, hint.replace("USER", user), user)
