@@ -38,35 +38,38 @@ exit "$code"
 # Runs as the login user. Set before: known (the way that worked before, or empty), password, limit_seconds, enter, root,
 # and feeding (non-empty when more of stdin follows for the script).
 _BECOME_ROOT = """\
-# What the shell of root does: sudo may or may not have taken the password line, so the marker line says where we are;
-# all that follows is the document for root. The password is never run and never logged.
-feed() { printf '%s\\n' "$@" fleet-script; printf 'way=%s\\n%s' "$way" "$root"; [ -z "$feeding" ] || cat; }
+feed() { printf '%s\\n' fleet-script "way=$way"; printf '%s' "$root"; [ -z "$feeding" ] || cat; }
 finish() { [ "$1" -ne 241 ] || exit 1; exit "$1"; }
 deny() { mark denied "$1"; exit "${user_code:-1}"; }
 limit="timeout -k 5 $limit_seconds"
 command -v timeout >/dev/null || limit=
-mark_sudo() { printf '\\036sudo\\n' >&2; }
-mark_sudo
+printf '\\036sudo\\n' >&2
 if [ "$(id -u)" -eq 0 ]; then
     way=root
     feed | $limit sh -c "$enter"
     finish "$?"
 fi
 command -v sudo >/dev/null || deny missing
+# The real thing is its own trial, unless more of stdin follows, which can be read once only.
+run_if_free() {
+    [ -z "$feeding" ] || sudo -n sh -c : </dev/null || return 0
+    feed | sudo -n $limit sh -c "$enter"
+    code=$?
+    [ "$code" -eq 1 ] || finish "$code"
+}
 if [ "$known" != password ]; then
-    # Without a password first. Stdin that follows can be read once only, hence the trial; else the real thing is the trial.
-    if [ -z "$feeding" ] || sudo -n sh -c : </dev/null; then
-        way=passwordless
-        feed | sudo -n $limit sh -c "$enter"
-        code=$?
-        [ "$code" -eq 1 ] || finish "$code"
-    fi
+    way=passwordless
+    run_if_free
     [ -n "$password" ] || deny without
-    # The password alone, once: a wrong one must not make sudo read the script as two more guesses.
-    printf '%s\\n' "$password" | sudo -S -p '' sh -c : || deny with
 fi
+# The password alone, once: a wrong one must not make sudo read the script as two more guesses, and sudo-rs reads all that
+# is there along with it. What follows needs none for a while.
+printf '%s\\n' "$password" | sudo -S -p '' sh -c : || deny with
 way=password
-feed "$password" | sudo -S -p '' $limit sh -c "$enter"
+run_if_free
+# This host's sudo remembers nothing (timestamp_timeout=0): the password again, and the rest only when it has been read.
+# Whether it was taken or not, the marker line says where the document begins; the password is never run and never logged.
+{ printf '%s\\n' "$password"; sleep 2; feed; } | sudo -S -p '' $limit sh -c "$enter"
 code=$?
 [ "$code" -eq 1 ] || finish "$code"
 deny with
@@ -93,7 +96,6 @@ def root_document(
 ) -> bytes:
     """A script for root; with ``before``, that one is run first as the login user, in the same exec."""
     root = _HEAD + _stdin(feeding) + f"script={quote(script)}\n" + _ROOT
-    # `way=…` comes in front of the document, so its line counts as part of it.
     enter = 'IFS= read -r line; [ "$line" = fleet-script ] || IFS= read -r line; IFS= read -r way; way=${way#way=}; '
     enter += _evaluate(len(_bytes(root)), feeding)
     first = f'user={quote(before)}\n( eval "$user" ) </dev/null\nuser_code=$?\n' if before is not None else ""

@@ -28,32 +28,11 @@ USER_CONFIG = Path("~/.ssh/config")
 SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
 
 _IDLE = frozenset(
-    # fmt: off
-    {
-        "host",
-        "include",
-        "sendenv",
-        "setenv",
-        "hashknownhosts",
-        "visualhostkey",
-        "loglevel",
-        "compression",
-        "usekeychain",
-        "gssapiauthentication",
-        "gssapidelegatecredentials",
-        "forwardx11",
-        "forwardx11trusted",
-        "forwardx11timeout",
-        "controlmaster",
-        "controlpath",
-        "controlpersist",
-        "addkeystoagent",
-        "tcpkeepalive",
-        "xauthlocation",
-        "serveraliveinterval",
-        "serveralivecountmax",
-    }
-    # fmt: on
+    (  # noqa: SIM905
+        "host include sendenv setenv hashknownhosts gssapiauthentication gssapidelegatecredentials visualhostkey loglevel "
+        "forwardx11 forwardx11trusted forwardx11timeout controlmaster controlpath controlpersist addkeystoagent "
+        "serveraliveinterval serveralivecountmax tcpkeepalive compression usekeychain xauthlocation"
+    ).split()
 )
 _SAME_FOR_ALL = re.compile(r"(all|final|canonical|,|\s)*")
 _KEYWORD = re.compile(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*$")
