@@ -114,16 +114,12 @@ class Recipes:
             self._read[path] = below.under(_Layer.of(document))
         return self._read[path]
 
-    def _include(
-        self, document: Document, index: int, name: str, folders: Sequence[Path], above: tuple[Path, ...]
-    ) -> _Layer:
+    def _include(self, document: Document, index: int, name: str, folders: Sequence[Path], above: tuple[Path, ...]) -> _Layer:
         where, line = document.locate(("include", index))
         path = self._find(name, folders, (where, line))
         names = " → ".join(str(p) for p in (*above, path))
         if any(path.samefile(other) for other in above):
-            raise RecipeError(
-                f"recipes include each other: {names}", "remove one of the includes", path=where, line=line
-            )
+            raise RecipeError(f"recipes include each other: {names}", "remove one of the includes", path=where, line=line)
         if len(above) > _DEEPEST:
             hint = "include what is needed directly"
             raise RecipeError(f"includes go more than {_DEEPEST} deep: {names}", hint, path=where, line=line)

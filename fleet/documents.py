@@ -57,14 +57,14 @@ def parse(content: bytes | str, path: str, error: type[FileError] = FileError) -
         text = _text(content) if isinstance(content, bytes) else content
         _refuse_odd_characters(text)
         builder.build(_events(text))
-    except _Stop as stop:
+    except _StopError as stop:
         builder.problem(stop.text, stop.hint, line=stop.line)
     if builder.problems:
         raise_all(builder.problems, error)
     return Document(path, builder.root, builder.lines)
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """A problem after which reading on makes no sense."""
 
     def __init__(self, text: str, hint: str = "", line: int | None = None) -> None:
@@ -97,14 +97,14 @@ def _text(content: bytes) -> str:
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
         hint = "save it as UTF-8 text; a binary file can't be used"
-        raise _Stop("not UTF-8 text", hint, line) from None
+        raise _StopError("not UTF-8 text", hint, line) from None
 
 
 def _refuse_odd_characters(text: str) -> None:
     if found := _FORBIDDEN.search(text):
         line = text.count("\n", 0, found.start()) + 1
         hint = 'remove it, or write it as an escape in double quotes, such as "\\u2028"'
-        raise _Stop(f"the invisible character U+{ord(found[0]):04X} is not allowed in a file", hint, line)
+        raise _StopError(f"the invisible character U+{ord(found[0]):04X} is not allowed in a file", hint, line)
 
 
 # ── characters to events ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,9 +116,9 @@ def _events(text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         line = mark.line + 1 if mark else None
-        raise _Stop(*_syntax(problem, text.splitlines(), line), line) from None
+        raise _StopError(*_syntax(problem, text.splitlines(), line), line) from None
     except yaml.YAMLError as problem:
-        raise _Stop(f"not valid YAML: {problem}") from None
+        raise _StopError(f"not valid YAML: {problem}") from None
 
 
 def _syntax(problem: yaml.MarkedYAMLError, lines: list[str], line: int | None) -> tuple[str, str]:
@@ -177,12 +177,12 @@ class _Builder:
                 case yaml.DocumentStartEvent():
                     self._document(event)
         if not self._documents:
-            raise _Stop("the file is empty", _EMPTY_HINT)
+            raise _StopError("the file is empty", _EMPTY_HINT)
 
     def _document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
-            raise _Stop("a second document starts here (---)", "write one document per file", _line(event))
+            raise _StopError("a second document starts here (---)", "write one document per file", _line(event))
 
     def _start(self, event: Any, into: dict[str, Data] | list[Data]) -> None:
         self._refuse_decoration(event)
@@ -191,13 +191,13 @@ class _Builder:
             return
         place = self._place(event)
         if len(self._open) >= DEEPEST:
-            raise _Stop(*_TOO_DEEP, _line(event))
+            raise _StopError(*_TOO_DEEP, _line(event))
         self._put(into)
         self._open.append(_Open(place, into))
 
     def _root(self, event: Any, into: dict[str, Data] | list[Data]) -> None:
         if not isinstance(into, dict):
-            raise _Stop("expected keys with values at the top of the file, got a list", _TOP_HINT, _line(event))
+            raise _StopError("expected keys with values at the top of the file, got a list", _TOP_HINT, _line(event))
         self.root = into
         self._open.append(_Open((), into))
 
@@ -205,8 +205,8 @@ class _Builder:
         self._refuse_decoration(event)
         if not self._open:
             if self._value(event) is None:
-                raise _Stop("the file is empty", _EMPTY_HINT)
-            raise _Stop(f"expected keys with values, got {show(event.value)}", _TOP_HINT, _line(event))
+                raise _StopError("the file is empty", _EMPTY_HINT)
+            raise _StopError(f"expected keys with values, got {show(event.value)}", _TOP_HINT, _line(event))
         top = self._open[-1]
         if isinstance(top.into, dict) and top.key is None:
             self._key(event, top)
@@ -220,11 +220,12 @@ class _Builder:
         if plain and key == "<<":
             self.problem("merge keys (<<) are not supported", _REUSE_HINT, line)
         elif plain and not is_text(key):
-            named = f"the key {key}" if key else "an empty key"
-            self.problem(f"{named} is not text to every YAML reader", f'quote it: "{key}":', line)
+            shown = show(key)[1:-1]
+            named = f"the key {shown}" if key else "an empty key"
+            self.problem(f"{named} is not text to every YAML reader", f'quote it: "{shown}":', line)
         if isinstance(top.into, dict) and key in top.into:
-            shown, first = key_path((*top.place, key)), self.lines[(*top.place, key)]
-            self.problem(f"{shown} is there twice; first in line {first}", "remove one of the two", line)
+            where, first = key_path((*top.place, key)), self.lines[(*top.place, key)]
+            self.problem(f"{where} is there twice; first in line {first}", "remove one of the two", line)
         self.lines[(*top.place, key)] = line
         top.key = key
 
@@ -234,8 +235,9 @@ class _Builder:
         try:
             return resolve(event.value)
         except ValueError:
-            text = f"the number {show(event.value)[1:-1]} is read differently by different programs"
-            hint = f'if it is text, quote it: "{event.value}"; else write a plain decimal number'
+            shown = show(event.value)[1:-1]
+            text = f"the number {shown} is read differently by different programs"
+            hint = f'if it is text, quote it: "{shown}"; else write a plain decimal number'
             self.problem(text, hint, _line(event))
             return None
 
@@ -254,7 +256,7 @@ class _Builder:
             return place
         if top.key is None:
             hint = 'quote text with [ or { in it: "{x}":'
-            raise _Stop("a key must be text, not a list or mapping", hint, _line(event))
+            raise _StopError("a key must be text, not a list or mapping", hint, _line(event))
         return (*top.place, top.key)
 
     def _put(self, value: Data) -> None:

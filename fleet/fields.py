@@ -45,15 +45,13 @@ def refuse(why: str, hint: str = "") -> NoReturn:
 
 def host_name(text: str) -> str:
     """The name of a host or group: what the command line can't mistake for a pattern, a list or an option."""
-    if not text:
-        refuse("a name can't be empty")
     if len(text) > LONGEST_NAME:
-        refuse(f"the name {show(text)} has {len(text)} characters; {LONGEST_NAME} are allowed")
-    if text[0] in "-.":
-        refuse(f"the name {show(text)} begins with {show(text[0])}", "begin it with a letter or a digit")
+        refuse(f"the name {show(text)} has {len(text)} characters", f"use at most {LONGEST_NAME}")
+    if text.startswith(("-", ".")):
+        refuse(f"the name {show(text)} begins with {text[0]}", "begin it with a letter or a digit")
     if not _NAME.fullmatch(text):
         hint = _only("letters, digits, dots, - and _", text)
-        refuse(f"the name {show(text)} has {_culprit(text, _NAME)} in it", hint)
+        refuse(f"the name {show(text)} {_flaw(text, _NAME)}", hint)
     return text
 
 
@@ -61,7 +59,7 @@ def user_name(text: str) -> str:
     """A login name that useradd and ssh take, and that can't be read as an option or a user's number."""
     if not _USER.fullmatch(text) or len(text) > LONGEST_USER:
         hint = _only(f"1 to {LONGEST_USER} letters, digits, dots, - and _, not beginning with - or a dot", text)
-        refuse(f"{show(text)} is no user name: it has {_culprit(text, _USER)} in it", hint)
+        refuse(f"{show(text)} is no user name: it {_flaw(text, _USER)}", hint)
     if text.isdecimal():
         refuse(f"{show(text)} is a user's number, not a name", "write the user's name")
     return text
@@ -90,7 +88,7 @@ def _bare_address(text: str) -> str:
         hint = "write a host name, an IPv4 or IPv6 address, or local"
         if not text.isascii():
             hint = "write an international name in its xn-- form; look-alike letters are not the same name"
-        refuse(f"{show(text)} is no address: it has {_culprit(text, _DNS_NAME)} in it", hint)
+        refuse(f"{show(text)} is no address: it {_flaw(text, _DNS_NAME)}", hint)
     return text
 
 
@@ -108,7 +106,7 @@ def _check_ipv6(text: str) -> None:
     except ValueError:
         refuse(f"{show(text)} is no IPv6 address", "write it as in fd00::20 or fe80::20%eth0")
     if "%" in text and not _ZONE.fullmatch(zone):
-        refuse(f"{show(text)} has {_culprit(zone, _ZONE)} in its zone", "the zone is a network interface, such as eth0")
+        refuse(f"{show(text)} has a zone that {_flaw(zone, _ZONE)}", "the zone is a network interface, such as eth0")
 
 
 def gateway(text: str) -> str:
@@ -137,10 +135,10 @@ def split_port(text: str) -> tuple[str, int | None]:
 
 def key_path(text: str) -> str:
     """The path of a private key on this machine; ``~`` is expanded when it is used."""
+    if "PRIVATE KEY" in text:  # first, so that no part of it is ever shown
+        refuse("this is a key, not the path of one", "save the key in a file of its own, and write the path here")
     if not text or text.startswith("-"):
         refuse(f"{show(text)} is no path of a key", "write the path of the private key, such as ~/.ssh/id_ed25519")
-    if "PRIVATE KEY" in text:
-        refuse("this is a key, not the path of one", "save the key in a file of its own, and write the path here")
     if text.endswith(".pub"):
         refuse(f"{show(text)} is the public half of a key", f"write the private one: {show(text[:-4])}")
     return line(text)
@@ -174,22 +172,22 @@ def url(text: str) -> str:
 # ── sentences ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _culprit(text: str, allowed: re.Pattern[str]) -> str:
-    """The first character that is not allowed, so that look-alikes and invisible ones have a name."""
-    rest = text[_longest_match(text, allowed) :]
-    if not rest:
-        return f"{len(text)} characters" if text else "no character"
-    character = rest[0]
+def _flaw(text: str, allowed: re.Pattern[str]) -> str:
+    """What is wrong first, so that look-alikes and invisible characters have a name: ``has ; in it``."""
+    found = allowed.match(text)
+    end = found.end() if found else 0
+    if end == len(text):
+        return f"has {end} characters" if text else "is empty"
+    named = _named(text[end])
+    return f"has {named} in it" if end else f"begins with {named}"
+
+
+def _named(character: str) -> str:
     if character == " ":
         return "a space"
     if character.isascii() and character.isprintable():
         return character
     return unicodedata.name(character, f"the character U+{ord(character):04X}")
-
-
-def _longest_match(text: str, allowed: re.Pattern[str]) -> int:
-    found = allowed.match(text)
-    return found.end() if found else 0
 
 
 def _only(allowed: str, text: str) -> str:

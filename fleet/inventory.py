@@ -88,9 +88,7 @@ def _files(path: Path) -> list[Path]:
         raise InventoryError(f"can't be read: {problem.strerror}", path=str(path)) from None
     found = [f for f in inside if f.suffix in _SUFFIXES and f.stem != "example" and not f.name.startswith(".")]
     if not found:
-        raise InventoryError(
-            "there is no inventory in this folder", "it needs a file such as fleet.yml", path=str(path)
-        )
+        raise InventoryError("there is no inventory in this folder", "it needs a file such as fleet.yml", path=str(path))
     return found
 
 

@@ -78,7 +78,8 @@ def key_path(place: Place) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += ("." if text else "") + (part if part.isprintable() and part.isascii() and part else show(part))
+            is_plain = part.isascii() and part.isprintable() and 0 < len(part) < _LONGEST_SHOWN
+            text += ("." if text else "") + (part if is_plain else show(part))
     return text
 
 
@@ -90,8 +91,8 @@ def suggest(word: str, choices: Iterable[str]) -> str:
 
 
 def plain(word: str) -> str:
-    """The word with accents and width removed, to find what a look-alike may stand for."""
-    return "".join(c for c in unicodedata.normalize("NFKD", word) if c.isascii()) or word
+    """The word without accents, odd widths and invisible characters, to find what may have been meant."""
+    return "".join(c for c in unicodedata.normalize("NFKD", word) if unicodedata.category(c) not in ("Mn", "Cf"))
 
 
 def listing(words: Iterable[str], most: int = MOST_SHOWN) -> str:
@@ -187,14 +188,14 @@ def _resolve(location: Place, data: object) -> tuple[Place, object]:
     """The part of pydantic's location that exists in the data (it also names union members), and the value there."""
     place: list[str | int] = []
     for part in location:
-        if isinstance(data, Mapping) and part in data:
-            data = data[part]
-        elif isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
-            continue
-        place.append(part)
+        if isinstance(data, Mapping | list) and _holds(data, part):
+            data = data[part]  # type: ignore[index]  # _holds says that it fits
+            place.append(part)
     return tuple(place), data
+
+
+def _holds(data: Mapping[str, object] | list[object], part: str | int) -> bool:
+    return part in data if isinstance(data, Mapping) else isinstance(part, int) and part < len(data)
 
 
 def _remedy(kind: str, value: object, place: Place) -> str:

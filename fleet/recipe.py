@@ -144,7 +144,7 @@ class _Reading:
 
     def _with_origin(self, problem: Problem) -> Problem:
         origin = self.filled.origins.get(problem.place)
-        return Problem(f"{problem.text}, from {origin}", "", problem.place) if origin else problem
+        return Problem(f"{problem.text}, from {origin}", problem.hint, problem.place) if origin else problem
 
 
 def _without_nothing(data: Data) -> Data:

@@ -22,9 +22,7 @@ def inventory() -> dict[str, Any]:
 def recipe(steps: Steps) -> dict[str, Any]:
     """The JSON Schema of a recipe, for editors: every value may also be a reference, or left empty."""
     models: list[type[Options]] = [step.options for step in steps]
-    by_model, definitions = models_json_schema(
-        [(model, "validation") for model in models], ref_template="#/$defs/{model}"
-    )
+    by_model, definitions = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     inner = {name: _loose(part) for name, part in definitions.get("$defs", {}).items()}
     sections = {
         step.name: {"description": step.title, "anyOf": [by_model[step.options, "validation"], {"type": "null"}]}

@@ -37,13 +37,13 @@ class Filled:
     pending: frozenset[Place]
 
 
-class _Wrong(Exception):
+class _WrongError(Exception):
     def __init__(self, text: str, hint: str) -> None:
         super().__init__(text)
         self.text, self.hint = text, hint
 
 
-class _Pending(Exception):
+class _PendingError(Exception):
     """The value is a fact, and facts are not known yet."""
 
 
@@ -99,9 +99,9 @@ class _Filler:
         self.origins[place] = text
         try:
             return self._resolved(text)
-        except _Pending:
+        except _PendingError:
             self.pending.add(place)
-        except _Wrong as wrong:
+        except _WrongError as wrong:
             self.problems.append(Problem(f"{key_path(place)}: {wrong.text}", wrong.hint, place))
             self.pending.add(place)
         return None
@@ -117,35 +117,35 @@ class _Filler:
             return "${"
         value = self._value(token)
         if value is None:
-            raise _Wrong(f"{token.group()} has no value here", "give it one")
+            raise _WrongError(f"{token.group()} has no value here", "give it one")
         if isinstance(value, list | dict):
             hint = f"as a value of its own it keeps its shape: write {token.group()} and nothing else"
-            raise _Wrong(f"{token.group()} is {show(value)} and can't be put into text", hint)
+            raise _WrongError(f"{token.group()} is {show(value)} and can't be put into text", hint)
         if isinstance(value, bool):
             return "true" if value else "false"
         return str(getattr(value, "text", value))
 
     def _value(self, token: re.Match[str]) -> Data:
         if not token["end"]:
-            raise _Wrong("${ without a closing }", "close it, or write $${ for a plain ${")
+            raise _WrongError("${ without a closing }", "close it, or write $${ for a plain ${")
         found = _NAME.fullmatch(token["inside"].strip())
         if not found:
             hint = "write ${vars.NAME} or ${facts.NAME}; for a plain ${ write $${"
-            raise _Wrong(f"{show(token.group())[1:-1]} is no reference", hint)
+            raise _WrongError(f"{show(token.group())[1:-1]} is no reference", hint)
         return self._var(found["name"]) if found["kind"] == "vars" else self._fact(found["name"])
 
     def _var(self, name: str) -> Data:
         if name not in self.scope.vars:
             hint = f"set it under vars: of the recipe, a host, a group or the defaults, or with -e {name}=VALUE"
             known = f"; vars are: {listing(sorted(self.scope.vars))}" if self.scope.vars else ""
-            raise _Wrong(f"there is no var {show(name)}{suggest(name, self.scope.vars)}", hint + known)
+            raise _WrongError(f"there is no var {show(name)}{suggest(name, self.scope.vars)}", hint + known)
         return self.scope.vars[name]
 
     def _fact(self, name: str) -> Data:
         names = self.scope.fact_names if self.scope.facts is None else self.scope.facts
         if name not in names:
             text = f"there is no fact {show(name)}{suggest(name, names)}"
-            raise _Wrong(text, f"facts are: {listing(names, 50)}")
+            raise _WrongError(text, f"facts are: {listing(names, 50)}")
         if self.scope.facts is None:
-            raise _Pending
+            raise _PendingError
         return self.scope.facts[name]
