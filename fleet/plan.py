@@ -27,6 +27,8 @@ from fleet.model import (
     Verdict,
 )
 
+LEFT_OUT = "left out on the command line"
+
 OptionsOf = Callable[[Step[Any]], Options]
 
 
@@ -78,8 +80,8 @@ def build(
             verdicts[step.name] = Skipped("waiting for the network")
             continue
         verdict = step.verdict(Situation(facts, options, catalog))
-        if step.name in left_out and isinstance(verdict, Change):
-            verdict = Skipped("left out on the command line")
+        if step.name in left_out and isinstance(verdict, Change | Blocked):
+            verdict = Skipped(LEFT_OUT)
         verdicts[step.name] = verdict
         if isinstance(verdict, Satisfied | Change):
             facts = verdict.after(facts)
@@ -95,15 +97,22 @@ def _cannot(step: Step[Any], verdicts: dict[str, Verdict]) -> str:
         if isinstance(verdict, Blocked):
             return f"{name} is blocked"
         if isinstance(verdict, Skipped):
-            return verdict.why if verdict.why.endswith("is blocked") else f"{name} is skipped"
+            return f"{name} is {LEFT_OUT}" if verdict.why == LEFT_OUT else verdict.why
     return ""
 
 
 def _drop_idle_means(steps: Sequence[Step[Any]], verdicts: dict[str, Verdict]) -> None:
-    """A key or a source is a means: when nothing that needs it can go on, the host is better left as it is."""
-    for step in reversed(steps):
-        if not step.means or not isinstance(verdicts[step.name], Change):
-            continue
-        users = [s.name for s in steps if step.name in s.requires]
-        if users and all(isinstance(verdicts[u], Blocked | Skipped) for u in users):
-            verdicts[step.name] = Skipped(f"not needed, since {users[0]} can't go on")
+    """A key or a source is a means: when nothing that it is for can go on, the host is better left as it is."""
+    for step in steps:
+        ends = _ends(step, steps) if step.means and isinstance(verdicts[step.name], Change) else []
+        if ends and all(isinstance(verdicts[end], Blocked | Skipped) for end in ends):
+            verdicts[step.name] = Skipped(f"not needed, since {ends[0]} can't go on")
+
+
+def _ends(step: Step[Any], steps: Sequence[Step[Any]]) -> list[str]:
+    """The steps that are wanted for themselves and need this one, be it by way of others."""
+    needing = {step.name}
+    for later in steps:
+        if needing & set(later.requires):
+            needing.add(later.name)
+    return [s.name for s in steps if s.name in needing and not s.means]

@@ -96,3 +96,23 @@ def diff_lines(before: Sequence[str], after: Sequence[str], path: str) -> str:
     import difflib
 
     return "\n".join(difflib.unified_diff(list(before), list(after), path, path, lineterm=""))
+
+
+def place_file(staged: str, path: str, sha256: str, mode: int, owner: str) -> str:
+    """A script, to be run as root, that puts an uploaded file in its place, checked and by way of a temporary name.
+
+    Everything in a user's own folder is done as that user: root must not follow what may be a link there.
+    """
+    as_owner = script_of(
+        'target=$1; folder=$(dirname "$target")',
+        'mkdir -p -m 0755 "$folder"',
+        'temporary=$(mktemp "$folder/.fleet.XXXXXX")',
+        "trap 'rm -f \"$temporary\"' EXIT HUP INT TERM",
+        'cat > "$temporary"',
+        f'if [ "$(sha256sum < "$temporary")" != {quote(f"{sha256}  -")} ]; then',
+        'echo "the checksum differs after the upload" >&2; exit 66; fi',
+        f'chmod {mode:04o} "$temporary"',
+        'mv -f "$temporary" "$target"',
+    )
+    runner = f"runuser -u {quote(owner)} -- " if owner != "root" else ""
+    return script_of(f"{runner}sh -c {quote(as_owner)} sh {quote(path)} < {quote(staged)}", f"rm -f {quote(staged)}")

@@ -90,8 +90,7 @@ def refuse_processor(system: OsRelease, machine: Machine, board: Board) -> Unsup
         return _refuse_armv6(system, board)
     if machine.architecture not in PUBLISHED:
         return Unsupported(
-            f"Docker publishes no packages for {machine.architecture or 'an unknown architecture'}"
-            f" ({', '.join(PUBLISHED)} only)",
+            f"Docker publishes no packages for {machine.architecture or 'an unknown architecture'} ({', '.join(PUBLISHED)} only)",
             "Use the distribution's own package: sudo apt-get install docker.io; and leave the host out of this recipe.",
         )
     return None

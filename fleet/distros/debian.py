@@ -7,7 +7,8 @@ from fleet.facts.board import Board
 from fleet.facts.system import Machine, OsRelease
 
 CONFLICTS = ("docker.io", "docker-doc", "docker-compose", "docker-cli", "podman-docker", "containerd", "runc")
-"""docs.docker.com/engine/install/debian, and docker-cli, which Debian 13 split from docker.io (docker/docker-ce-packaging, deb/common/control)."""
+"""docs.docker.com/engine/install/debian, and docker-cli, which Debian 13 split from docker.io (docker/docker-ce-packaging,
+deb/common/control)."""
 
 CODENAMES = {"13": "trixie", "12": "bookworm", "11": "bullseye", "10": "buster", "9": "stretch"}
 """By the major number in /etc/debian_version, as docker/docker-install install.sh has it."""
@@ -45,12 +46,14 @@ def refuse_codename(codename: str, system: OsRelease) -> Unsupported | None:
     if codename in UNPUBLISHED or "kali" in (system.id, codename):
         return Unsupported(
             f"{name}: Docker publishes nothing for Debian {codename or 'testing'}, which moves every day",
-            "Install a stable release (Debian 13 trixie), or the distribution's own package: sudo apt-get install docker.io.",
+            "Install a stable release (Debian 13 trixie); or take the stable one's packages at your own risk, with"
+            " platform: {distribution: debian, codename: trixie} in the recipe; or sudo apt-get install docker.io.",
         )
     if not codename:
         return Unsupported(
             f"{name} does not say which Debian it is built on",
-            "Add DEBIAN_CODENAME=trixie (or bookworm) to /etc/os-release on the host, or leave it out with --exclude.",
+            "Say it in the recipe, for example platform: {distribution: debian, codename: trixie};"
+            " or leave the host out with --exclude.",
         )
     return None
 

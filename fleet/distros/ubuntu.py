@@ -31,7 +31,8 @@ DROPPED = {
     "bionic": "18.04",
     "xenial": "16.04",
 }
-"""Suites that are still served but get nothing new, so that a look at the server does not tell (docker/packaging, history of docker-bake.hcl)."""
+"""Suites that are still served but get nothing new, so that a look at the server does not tell (docker/packaging, history of
+docker-bake.hcl)."""
 
 
 def _claims(system: OsRelease) -> bool:
@@ -43,7 +44,8 @@ def _platform(system: OsRelease, machine: Machine, board: Board) -> Platform | U
     if not codename:
         return Unsupported(
             f"{system.pretty_name or system.id} does not say which Ubuntu it is built on (no UBUNTU_CODENAME)",
-            "Add UBUNTU_CODENAME=… to /etc/os-release on the host, or leave it out with --exclude.",
+            "Say it in the recipe, for example platform: {distribution: ubuntu, codename: noble};"
+            " or leave the host out with --exclude.",
         )
     if codename in DROPPED:
         return Unsupported(

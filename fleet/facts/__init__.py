@@ -41,7 +41,7 @@ NAMES: Mapping[str, str] = {
     "uid": "the login user's number",
     "sudo": "the way to root: root, passwordless, password, needs-password, wrong-password, none",
     "docker": "version of the installed docker-ce, as upstream counts; empty when there is none",
-    "compose": "version of the Compose plugin that `docker compose` finds; empty when there is none",
+    "compose": "version of the Compose plugin that `docker compose` finds for the login user; empty when there is none",
 }
 """Every fact that has a name, with its meaning."""
 
@@ -50,7 +50,8 @@ def named(facts: Facts) -> dict[str, Data]:
     """The facts by name."""
     machine, system, board = facts[MACHINE], facts[OS], facts[BOARD]
     engine = facts[PACKAGES].version("docker-ce")
-    plugin = facts[PLUGINS].first("/root")
+    account = facts[ACCOUNTS].find(facts[SESSION].user)
+    plugin = facts[PLUGINS].first(account.home if account else "/root")
     return {
         "architecture": machine.architecture,
         "machine": machine.machine,

@@ -47,7 +47,7 @@ id
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One line of passwd: people (uid 1000 and up) and root."""
+    """One line of passwd."""
 
     name: str
     uid: int
@@ -76,24 +76,26 @@ class Accounts:
 
 
 def read_accounts(text: str) -> Accounts:
-    """Read `getent group docker` and `getent passwd`."""
+    """Read `getent group docker` and `getent passwd`; lines without numbers (NIS has such) are passed over."""
     users: list[Account] = []
     gid: int | None = None
     members: tuple[str, ...] = ()
     for line in text.splitlines():
         fields = line.split(":")
-        if len(fields) == 4 and fields[0] == "docker":
+        if len(fields) == 4 and fields[0] == "docker" and fields[2].isdecimal():
             gid, members = int(fields[2]), tuple(m for m in fields[3].split(",") if m)
-        elif len(fields) == 7:
+        elif len(fields) == 7 and fields[2].isdecimal() and fields[3].isdecimal():
             users.append(Account(fields[0], int(fields[2]), int(fields[3]), fields[5], fields[6]))
     return Accounts(tuple(users), gid, members)
 
 
+# A directory (LDAP, sssd) may know the login user and yet list nobody: hence the question after this one user.
 ACCOUNTS = Probe(
     name="accounts",
     script="""
 getent group docker
-getent passwd | awk -F: '$3 == 0 || $3 >= 1000'
+getent passwd
+getent passwd "$(id -u)"
 """,
     parse=read_accounts,
     unknown=Accounts(),

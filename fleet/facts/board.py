@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleet.facts.framing import pairs
 from fleet.model import Probe
@@ -33,8 +33,8 @@ class Board:
 
     @property
     def soc(self) -> str:
-        """The chip, decoded from the revision code; empty when there is none."""
-        return soc(self.revision)
+        """The chip, decoded from the revision code; empty when there is none. Other boards have a Revision line too."""
+        return soc(self.revision) if self.is_raspberry_pi else ""
 
 
 def soc(revision: str) -> str:
@@ -47,28 +47,26 @@ def soc(revision: str) -> str:
         return ""
     code = int(revision, 16)
     if not code & _NEW_STYLE:
-        return "BCM2835"
+        return "BCM2835" if code else ""
     return _SOCS.get((code >> 12) & 0xF, "")
 
 
 def read_board(text: str) -> Board:
     """Read the answer of the probe ``board``."""
     found = pairs(text)
-    uname = found.get("uname", "")
-    cpu = found.get("model name") or found.get("Processor") or ""
-    return Board(
+    board = Board(
         model=found.get("model", ""),
         revision=found.get("Revision", ""),
-        cpu=cpu,
-        cpu_level=_cpu_level(uname, cpu, found.get("Revision", "")),
+        cpu=found.get("model name") or found.get("Processor") or "",
         memory_kib=_kib(found.get("MemTotal", "")),
         swap_kib=_kib(found.get("SwapTotal", "")),
     )
+    return replace(board, cpu_level=_cpu_level(found.get("uname", ""), board))
 
 
-def _cpu_level(machine: str, cpu: str, revision: str) -> str:
+def _cpu_level(machine: str, board: Board) -> str:
     """The kernel of an ARMv6 Pi says "CPU architecture: 7", so only its name and the model name tell (containerd/platforms)."""
-    if machine.startswith("armv6") or "ARMv6" in cpu or soc(revision) == "BCM2835":
+    if machine.startswith("armv6") or "ARMv6" in board.cpu or board.soc == "BCM2835":
         return "v6"
     if machine.startswith("armv7"):
         return "v7"
@@ -76,15 +74,17 @@ def _cpu_level(machine: str, cpu: str, revision: str) -> str:
 
 
 def _kib(text: str) -> int:
-    return int(text.split()[0]) if text else 0
+    number = text.partition(" ")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 BOARD = Probe(
     name="board",
     script="""
-printf 'uname='; uname -m
+printf 'uname='; uname -m || echo
 printf 'model='; tr -d '\\000\\n' </proc/device-tree/model; echo
-awk -F'[ \\t]*:[ \\t]*' '/^(model name|Processor|Revision|MemTotal|SwapTotal)/ && !seen[$1]++ { print $1 "=" $2 }' /proc/cpuinfo /proc/meminfo
+awk -F'[ \\t]*:[ \\t]*' '/^(model name|Processor|Revision|MemTotal|SwapTotal)/ && !seen[$1]++ { print $1 "=" $2 }' \\
+  /proc/cpuinfo /proc/meminfo
 """,
     parse=read_board,
     unknown=Board(),

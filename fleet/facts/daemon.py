@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from fleet.model import Probe
 
 UNITS = ("docker.service", "containerd.service")
+"""What has to run; docker.service needs docker.socket too and starts it (docker/docker-ce-packaging, deb units)."""
+
+SOCKET = "docker.socket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def read_units(text: str) -> Units:
     units = []
     for block in text.split("\n\n"):
         said = dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line)
-        if said.get("Id") in UNITS:
+        if said.get("Id") in (*UNITS, SOCKET):
             units.append(
                 Unit(
                     name=said["Id"],
@@ -67,7 +70,7 @@ def read_units(text: str) -> Units:
 
 UNIT_STATES = Probe(
     name="units",
-    script=f"systemctl show -p Id,LoadState,ActiveState,UnitFileState,Result {' '.join(UNITS)}",
+    script=f"timeout -k 1 20 systemctl show -p Id,LoadState,ActiveState,UnitFileState,Result {' '.join(UNITS)} {SOCKET}",
     parse=read_units,
     unknown=Units(),
 )
@@ -86,12 +89,13 @@ class Image:
 class Daemon:
     """What dockerd answers to root; ``version`` is empty when it does not answer.
 
-    ``platform`` is the daemon's own word (linux/arm on a 32-bit userland, whatever the kernel says).
+    ``platform`` is the daemon's own word (linux/arm on a 32-bit userland, whatever the kernel says). ``running`` counts
+    containers, and is None when the daemon answers but not to that.
     """
 
     version: str = ""
     platform: str = ""
-    running: int = 0
+    running: int | None = 0
     live_restore: bool = False
     images: tuple[Image, ...] = ()
 
@@ -112,9 +116,9 @@ def read_daemon(text: str) -> Daemon:
         key, tab, value = line.partition("\t")
         if key == "version" and tab:
             version, _, platform = value.partition(" ")
-            daemon = replace(daemon, version=version, platform=platform)
+            daemon = replace(daemon, version=version, platform=platform, running=None)
         elif key == "running" and tab:
-            daemon = replace(daemon, running=int(value or 0))
+            daemon = replace(daemon, running=int(value) if value.isdecimal() else None)
         elif key == "config" and tab:
             daemon = replace(daemon, live_restore=_live_restore(value))
         elif key == "image" and tab:
@@ -123,7 +127,7 @@ def read_daemon(text: str) -> Daemon:
 
 
 def _image(value: str) -> Image:
-    tags, digests, platform = (value.split("\t") + ["", "", ""])[:3]
+    tags, digests, platform = [*value.split("\t"), "", "", ""][:3]
     return Image(tuple(json.loads(tags or "null") or ()), tuple(json.loads(digests or "null") or ()), platform.rstrip("/"))
 
 
@@ -135,17 +139,20 @@ def _live_restore(config: str) -> bool:
     return isinstance(said, dict) and said.get("live-restore") is True
 
 
+# Docker's socket is systemd's: to ask there while the daemon is down would start it, so systemd is asked first. `-H`, since
+# root's own settings may name the daemon of another machine.
 DAEMON = Probe(
     name="daemon",
     script=r"""
-if [ -S /var/run/docker.sock ] && command -v docker >/dev/null; then
-unset DOCKER_HOST DOCKER_CONTEXT
-limit() { timeout -k 1 20 "$@" </dev/null; }
-v=$(limit docker version --format '{{.Server.Version}} {{.Server.Os}}/{{.Server.Arch}}')
-if [ -n "$v" ]; then printf 'version\t%s\n' "$v"
-printf 'running\t'; limit docker ps -q | wc -l
-i=$(limit docker image ls -q --no-trunc)
-[ -n "$i" ] && printf '%s\n' "$i" | sort -u | xargs -n 200 timeout 20 docker image inspect --format 'image	{{json .RepoTags}}	{{json .RepoDigests}}	{{.Os}}/{{.Architecture}}/{{.Variant}}'
+D='timeout -k 1 20 docker -H unix:///var/run/docker.sock'
+if [ -S /var/run/docker.sock ] && command -v docker >/dev/null && timeout -k 1 20 systemctl -q is-active docker.service; then
+v=$($D version --format '{{.Server.Version}} {{.Server.Os}}/{{.Server.Arch}}' </dev/null)
+if [ -n "$v" ]; then
+printf 'version\t%s\n' "$v"
+r=$($D ps -q </dev/null) && printf 'running\t%s\n' "$(printf '%s' "$r" | grep -c .)"
+i=$($D image ls -q --no-trunc </dev/null)
+[ -n "$i" ] && printf '%s\n' "$i" | sort -u | xargs -n 200 $D image inspect \
+  --format 'image{{"\t"}}{{json .RepoTags}}{{"\t"}}{{json .RepoDigests}}{{"\t"}}{{.Os}}/{{.Architecture}}/{{.Variant}}'
 fi; fi
 [ -s /etc/docker/daemon.json ] && { printf 'config\t'; tr -d '\n\t' </etc/docker/daemon.json; echo; }
 """,

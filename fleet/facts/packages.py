@@ -37,10 +37,18 @@ def upstream(version: str) -> str:
     return found["upstream"] + (found["pre"] or "").replace("~", "-") if found else ""
 
 
+def is_release(version: str) -> bool:
+    """False for a release candidate and its like: ``5:29.0.0~rc.1-1~…``."""
+    return "-" not in upstream(version)
+
+
 def is_within(version: str, wanted: str) -> bool:
-    """True when a deb's version is the wanted upstream one, compared by whole components: 28.1 is not in 28.10."""
+    """True when a deb's version is the wanted upstream one, compared by whole components: 28.1 is not in 28.10.
+
+    A release candidate is within nothing that a recipe can name.
+    """
     have = upstream(version)
-    return have == wanted or have.startswith(wanted + ".")
+    return is_release(version) and (have == wanted or have.startswith(wanted + "."))
 
 
 @dataclass(frozen=True, slots=True)

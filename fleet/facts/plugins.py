@@ -74,11 +74,18 @@ def _version(metadata: str) -> str:
     return version.removeprefix("v") if isinstance(version, str) else ""
 
 
+# A copy in somebody's home is run as that user, never as root: to ask it for its version is no reason to trust it.
 PLUGINS = Probe(
     name="plugins",
-    script=f"""
-for f in {" ".join(f"{folder}/{FILE}" for folder in SYSTEM_FOLDERS)} $(getent passwd | awk -F: '($3 == 0 || $3 >= 1000) && $6 ~ /^\\// {{ print $6 "/{USER_FOLDER}/{FILE}" }}'); do
-  if [ -f "$f" ] && [ -x "$f" ]; then printf '%s\\t' "$f"; "$f" docker-cli-plugin-metadata </dev/null | tr -d '\\n'; echo; fi
+    script=rf"""
+ask() {{
+  f=$1; shift
+  [ -f "$f" ] && [ -x "$f" ] || return 0
+  printf '%s\t' "$f"; timeout -k 1 10 "$@" "$f" docker-cli-plugin-metadata </dev/null | head -c 4000 | tr -d '\n'; echo
+}}
+for d in {" ".join(SYSTEM_FOLDERS)}; do ask "$d/{FILE}"; done
+getent passwd | awk -F: '($3 == 0 || $3 >= 1000) && $6 ~ /^\// {{ print $1 ":" $6 }}' | while IFS=: read -r u h; do
+  ask "${{h%/}}/{USER_FOLDER}/{FILE}" runuser -u "$u" --
 done
 """,
     parse=read_plugins,

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from fleet.facts.framing import pairs
 from fleet.model import Probe
-from fleet.openpgp import primary_fingerprints
+from fleet.openpgp import is_armored, primary_fingerprints
 
 SOURCE_PATH = "/etc/apt/sources.list.d/docker.sources"
-KEYRING_PATH = "/etc/apt/keyrings/docker.asc"
+KEYRING_FOLDER = "/etc/apt/keyrings"
+KEYRING_PATH = f"{KEYRING_FOLDER}/docker.asc"
 PIN_PATH = "/etc/apt/preferences.d/fleet-docker.pref"
 """apt reads files without an ending or with .pref there (apt_preferences(5))."""
 
@@ -46,10 +47,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Sources of Docker's packages, and the text of the file that is ours (empty when it is not there)."""
+    """Sources of Docker's packages, and the text of the file that is ours with its checksum (empty when it is not there)."""
 
     sources: tuple[Source, ...] = ()
     ours: str = ""
+    sha256: str = ""
 
     def foreign(self) -> tuple[Source, ...]:
         """Sources that serve Docker and are not in our file."""
@@ -61,15 +63,16 @@ class Sources:
 
 
 def read_sources(text: str) -> Sources:
-    """Read ``path:line`` lines, as `grep -H ''` prints them."""
+    """Read ``path:line`` lines, as `grep -H ''` prints them, and ``sha256=`` of our own file."""
     files: dict[str, list[str]] = {}
-    for row in text.splitlines():
+    for row in text.split("\n"):
         path, colon, line = row.partition(":")
         if colon and path.startswith("/"):
             files.setdefault(path, []).append(line)
     found = [s for path, lines in files.items() for s in read_source_file(path, lines)]
     ours = files.get(SOURCE_PATH)
-    return Sources(tuple(found), "\n".join(ours) + "\n" if ours else "")
+    sha256 = pairs(text).get("sha256", "").removesuffix("-").strip()
+    return Sources(tuple(found), "\n".join(ours) + "\n" if ours else "", sha256)
 
 
 def read_source_file(path: str, lines: list[str]) -> list[Source]:
@@ -129,44 +132,62 @@ def _stanza(path: str, stanza: str) -> list[Source]:
 
 SOURCES = Probe(
     name="sources",
-    script="""
+    script=f"""
 f=$(grep -lis docker /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources)
-[ -n "$f" ] && printf '%s\\n' "$f" | xargs -d '\\n' grep -H '' | head -n 500
+[ -n "$f" ] && printf '%s\\n' "$f" | xargs -d '\\n' grep -aH '' | head -n 2000
+[ -e {SOURCE_PATH} ] && printf 'sha256=' && sha256sum <{SOURCE_PATH}
 """,
     parse=read_sources,
     unknown=Sources(),
+    as_root=True,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Docker's key on the host: fingerprints of its primary keys (empty: absent or no key), and who may read it."""
+    """Docker's key on the host: fingerprints of its primary keys (empty: absent or no key), and who may read it.
+
+    ``pin`` is the text of our pin file. The checksums are empty where there is no file.
+    """
 
     fingerprints: tuple[str, ...] = ()
     sha256: str = ""
     mode: int = 0
+    folder_mode: int = 0o755
     pin: str = ""
+    pin_sha256: str = ""
+
+    @property
+    def is_folder_open(self) -> bool:
+        """True when everybody can look into the folder; also while there is none."""
+        return self.folder_mode & 0o005 == 0o005
 
     @property
     def is_readable(self) -> bool:
         """True when apt's own user ``_apt`` can read it."""
-        return bool(self.mode & 0o004)
+        return self.is_folder_open and bool(self.mode & 0o004)
 
 
 def read_keyring(text: str) -> Keyring:
-    """Read the key file (base64), its mode and the pin file (base64)."""
+    """Read the key file (base64), the modes of it and of its folder, and the pin file (base64)."""
     found = pairs(text)
-    key = _decoded(found.get("key", ""))
-    try:
-        fingerprints = primary_fingerprints(key) if key else ()
-    except ValueError:
-        fingerprints = ()
+    key, pin = _decoded(found.get("key", "")), _decoded(found.get("pin", ""))
     return Keyring(
-        fingerprints=fingerprints,
-        sha256=hashlib.sha256(key).hexdigest() if key or found.get("mode") else "",
-        mode=int(found.get("mode") or "0", 8),
-        pin=_decoded(found.get("pin", "")).decode("utf-8", "replace"),
+        fingerprints=_fingerprints(key),
+        sha256=hashlib.sha256(key).hexdigest() if "key" in found else "",
+        mode=int(found.get(KEYRING_PATH, "0"), 8),
+        folder_mode=int(found.get(KEYRING_FOLDER, "755"), 8),
+        pin=pin.decode("utf-8", "replace"),
+        pin_sha256=hashlib.sha256(pin).hexdigest() if "pin" in found else "",
     )
+
+
+def _fingerprints(key: bytes) -> tuple[str, ...]:
+    """None for what apt would not take: in a file named .asc it wants the ASCII form (sources.list(5), Signed-By)."""
+    try:
+        return primary_fingerprints(key) if is_armored(key) else ()
+    except ValueError:
+        return ()
 
 
 def _decoded(text: str) -> bytes:
@@ -179,10 +200,8 @@ def _decoded(text: str) -> bytes:
 KEYRING = Probe(
     name="keyring",
     script=f"""
-if [ -e {KEYRING_PATH} ]; then
-printf 'mode='; stat -c %a {KEYRING_PATH}
-printf 'key='; base64 -w0 {KEYRING_PATH}; echo
-fi
+stat -L -c '%n=%a' {KEYRING_FOLDER} {KEYRING_PATH}
+if [ -e {KEYRING_PATH} ]; then printf 'key='; base64 -w0 {KEYRING_PATH}; echo; fi
 if [ -e {PIN_PATH} ]; then printf 'pin='; base64 -w0 {PIN_PATH}; echo; fi
 """,
     parse=read_keyring,
@@ -203,4 +222,5 @@ def deb822(*, uri: str, suite: str, channel: str, architecture: str) -> str:
 def with_ours(sources: Sources, text: str) -> Sources:
     """As they will be when our file has this text."""
     others = tuple(s for s in sources.sources if s.path != SOURCE_PATH)
-    return replace(sources, sources=(*others, *read_source_file(SOURCE_PATH, text.splitlines())), ours=text)
+    found = read_source_file(SOURCE_PATH, text.splitlines())
+    return replace(sources, sources=(*others, *found), ours=text, sha256=sha256_of(text))

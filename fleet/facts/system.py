@@ -69,6 +69,8 @@ class Machine:
 
     ``architecture`` is dpkg's word for the userland (arm64, armhf, …) and decides about packages, plugins and images;
     ``machine`` is the kernel's (`uname -m`) and may say aarch64 over a 32-bit userland. ``bits`` is the userland's.
+    ``modules_present`` is False when there are modules of kernels, but none of the running one; a container has none at
+    all. ``clock_skew`` is in seconds, positive when the host is ahead of the laptop.
     """
 
     architecture: str = ""
@@ -106,16 +108,15 @@ def read_machine(text: str) -> Machine:
 MACHINE = Probe(
     name="machine",
     script="""
-printf 'uname='; uname -nrm
+printf 'uname='; uname -nrm || echo
 printf 'architecture='; dpkg --print-architecture || echo
 printf 'bits='; getconf LONG_BIT || echo
 printf 'boot_id='; cat /proc/sys/kernel/random/boot_id || echo
 printf 'machine_id='; cat /etc/machine-id || echo
 printf 'controllers='; cat /sys/fs/cgroup/cgroup.controllers || echo
-printf 'now='; date +%s
+printf 'now='; date +%s || echo
 printf 'laptop=%s\\n' "${fleet_now:-}"
-k=$(uname -r)
-[ -d /lib/modules ] && [ ! -d "/lib/modules/$k" ] && echo modules_missing=1
+[ -d "/lib/modules/$(uname -r)" ] || for d in /lib/modules/*/kernel; do [ -d "$d" ] && echo modules_missing=1 && break; done
 [ -e /run/reboot-required ] && echo reboot_required=1
 """,
     parse=read_machine,
@@ -143,7 +144,7 @@ def read_disk(text: str) -> Disk:
 
 DISK = Probe(
     name="disk",
-    script="df -k --output=file,avail / /var/lib /var/lib/docker /var/lib/containerd",
+    script="timeout -k 1 10 df -k --output=file,avail / /usr /var/lib /var/lib/docker /var/lib/containerd",
     parse=read_disk,
     unknown=Disk(),
 )

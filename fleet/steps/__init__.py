@@ -23,9 +23,9 @@ from fleet.steps.source import SourceStep
 STEPS: tuple[Step[Any], ...] = (
     PlatformStep(),
     AptStep(),
-    ConflictsStep(),
     KeyringStep(),
     SourceStep(),
+    ConflictsStep(),
     EngineStep(),
     ServiceStep(),
     GroupStep(),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import Field
 
 from fleet.facts.packages import PACKAGES
 from fleet.facts.system import MACHINE
-from fleet.model import Blocked, Change, Facts, Options, Run, Satisfied, Situation, Step, Verdict
-from fleet.shell import words
+from fleet.model import Blocked, Change, Facts, Options, Probe, Run, Satisfied, Situation, Step, Verdict
+from fleet.shell import quote, words
 
 MAX_SKEW = 300
 """Seconds. apt refuses a Release file from the future by 10 s already (apt.conf(5), Acquire::Max-FutureTime), but the
@@ -19,7 +20,7 @@ ENVIRONMENT = "DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l NEEDRESTART_SUS
 """Nobody is there to answer; services other than Docker's are not restarted behind the user's back (needrestart(1))."""
 
 DPKG_OPTIONS = "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=60"
-"""A changed configuration file stays as the user has it. The lock is waited for here, and by `retry_locked` beyond."""
+"""A changed configuration file stays as the user has it. The lock is waited for here, and by ``Run.lock_timeout`` beyond."""
 
 INSTALL_SECONDS = 1800
 """A Pi with a slow card and a slow line takes its time."""
@@ -36,15 +37,28 @@ def apt_get(*arguments: str) -> str:
     return f"{ENVIRONMENT} apt-get -y -q {DPKG_OPTIONS} {words(*arguments)}"
 
 
-def update(title: str = "refresh the package index") -> Run:
+def is_installed(versions: Mapping[str, str]) -> str:
+    """An sh test: these packages are there in these versions. dpkg still tells the version of a removed one, hence the status."""
+    show = "dpkg-query -W -f '${db:Status-Status} ${Version}'"
+    return " && ".join(f'[ "$({show} {quote(n)} 2>/dev/null)" = {quote(f"installed {v}")} ]' for n, v in versions.items())
+
+
+LOCK_TIMEOUT: Probe[int] = Probe(name="lock_timeout", script="", parse=int, unknown=600)
+"""Worked out by the step `apt` for those after it: seconds to wait for apt's locks."""
+
+FRESH_INDEX: Probe[bool] = Probe(name="fresh_index", script="", parse=bool, unknown=False)
+"""True after a step which has refreshed the package index in this very plan."""
+
+
+def update(facts: Facts) -> Run:
     """`apt-get update` that fails when an index can't be had: without --error-on=any it exits 0 all the same (apt-get(8))."""
-    return Run(title, apt_get("--error-on=any", "update"), timeout=900, retry_locked=True)
+    return Run("refresh the package index", apt_get("--error-on=any", "update"), timeout=900, lock_timeout=facts[LOCK_TIMEOUT])
 
 
-def install(title: str, packages: tuple[str, ...], unless: str = "") -> Run:
+def install(facts: Facts, title: str, packages: tuple[str, ...], unless: str = "") -> Run:
     """Install exactly these, with no others but what they depend on; a pinned older version may replace a newer one."""
     script = apt_get("--no-install-recommends", "--allow-downgrades", "--allow-change-held-packages", "install", *packages)
-    return Run(title, script, unless=unless, timeout=INSTALL_SECONDS, retry_locked=True)
+    return Run(title, script, unless=unless, timeout=INSTALL_SECONDS, lock_timeout=facts[LOCK_TIMEOUT])
 
 
 def clock_is_wrong(facts: Facts) -> Blocked | None:
@@ -71,20 +85,21 @@ class AptStep(Step[AptOptions]):
 
     def verdict(self, situation: Situation[AptOptions]) -> Verdict:
         """Change when `dpkg --configure -a` is due."""
-        packages = situation.facts[PACKAGES]
+        packages, timeout = situation.facts[PACKAGES], situation.options.lock_timeout
         held = f"a lock is held now, which will be waited for: {', '.join(packages.lock_holders)}"
         warnings = (held,) if packages.lock_holders else ()
         if not packages.interrupted or packages.lock_holders:
-            return Satisfied("dpkg is in order", warnings)
+            return Satisfied("dpkg is in order", warnings, after=lambda facts: facts.but(LOCK_TIMEOUT, timeout))
         return Change(
             "dpkg was interrupted earlier and left packages half-way",
             (
                 Run(
                     "finish what dpkg had begun",
-                    f"{ENVIRONMENT} dpkg --configure -a --force-confdef --force-confold\n{apt_get('--fix-broken', 'install')}",
+                    f"{ENVIRONMENT} dpkg --force-confdef --force-confold --configure -a || true\n"
+                    + apt_get("--fix-broken", "install"),
                     timeout=INSTALL_SECONDS,
-                    retry_locked=True,
+                    lock_timeout=timeout,
                 ),
             ),
-            after=lambda facts: facts.but(PACKAGES, replace(facts[PACKAGES], interrupted=False)),
+            after=lambda facts: facts.but(PACKAGES, replace(facts[PACKAGES], interrupted=False)).but(LOCK_TIMEOUT, timeout),
         )

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fleet.facts.accounts import ACCOUNTS, SESSION, Account
-from fleet.facts.packages import PACKAGES, is_within, upstream
+from fleet.facts.accounts import ACCOUNTS, Account
+from fleet.facts.packages import PACKAGES, is_release, is_within, upstream
 from fleet.facts.plugins import FILE, PACKAGE_FOLDER, PLUGINS, SYSTEM_FOLDERS, USER_FOLDER, Plugin
 from fleet.facts.sources import SOURCES
 from fleet.fields import Url, UserName
@@ -26,7 +26,7 @@ from fleet.model import (
     Verdict,
 )
 from fleet.queries import COMPOSE_RELEASES, ComposeQuery, ComposeRelease, SuiteQuery
-from fleet.steps.apt import clock_is_wrong, install, update
+from fleet.steps.apt import FRESH_INDEX, clock_is_wrong, install, is_installed, update
 from fleet.steps.platform import platform
 
 PACKAGE = "docker-compose-plugin"
@@ -38,12 +38,16 @@ SYSTEM_PATH = f"{SYSTEM_FOLDERS[0]}/{FILE}"
 class ComposeOptions(Options):
     """Which Compose plugin."""
 
-    source: Literal["apt", "release"] = Field("apt", description="apt: Docker's package; release: the binary of a GitHub release.")
+    source: Literal["apt", "release"] = Field(
+        "apt", description="apt: Docker's package; release: the binary of a GitHub release."
+    )
     version: Annotated[str, Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")] | None = Field(
         None, description='Wanted version; apt takes whole components ("5", "5.5"), release wants all three ("5.5.1").'
     )
     user: UserName | None = Field(None, description="With source: release: only for this user, in ~/.docker/cli-plugins.")
-    releases: Url = Field(COMPOSE_RELEASES, description="With source: release: where the releases are; a mirror keeps the layout.")
+    releases: Url = Field(
+        COMPOSE_RELEASES, description="With source: release: where the releases are; a mirror keeps the layout."
+    )
 
 
 class ComposeStep(Step[ComposeOptions]):
@@ -58,8 +62,9 @@ class ComposeStep(Step[ComposeOptions]):
     def queries(self, facts: Facts, options: ComposeOptions) -> tuple[Query[Any], ...]:
         """The package's versions or the release's checksum, unless the wanted one is there."""
         if options.source == "apt":
-            return () if _package_is_right(facts, options) else (_suite_query(facts),)
-        return () if _binary_is_right(facts, options) else (_release_query(facts, options),)
+            return () if options.user or _package_is_right(facts, options) else (_suite_query(facts),)
+        hopeless = options.user is not None and facts[ACCOUNTS].find(options.user) is None
+        return () if hopeless or _binary_is_right(facts, options) else (_release_query(facts, options),)
 
     def verdict(self, situation: Situation[ComposeOptions]) -> Verdict:
         """By way of the package or of the binary."""
@@ -75,7 +80,9 @@ class ComposeStep(Step[ComposeOptions]):
 def _options_blocked(options: ComposeOptions) -> Blocked | None:
     if options.user is None:
         return None
-    return Blocked("a package is for everybody, so compose: {user: …} needs source: release", "Add source: release, or drop user.")
+    return Blocked(
+        "a package is for everybody, so compose: {user: …} needs source: release", "Add source: release, or drop user."
+    )
 
 
 # ── from Docker's packages ───────────────────────────────────────────────────────────────────────────────────────────
@@ -102,16 +109,16 @@ def _by_apt(situation: Situation[ComposeOptions]) -> Verdict:
     if isinstance(suite, Unavailable):
         return Blocked(suite.why, suite.hint)
     there = suite.versions.get(PACKAGE, ())
-    fitting = [v for v in there if options.version is None or is_within(v, options.version)]
+    fitting = [v for v in there if (is_within(v, options.version) if options.version else is_release(v))]
     if not fitting:
         return _no_version(there, options)
     return clock_is_wrong(facts) or _install(facts, fitting[0], warnings)
 
 
 def _install(facts: Facts, version: str, warnings: tuple[str, ...]) -> Change:
-    unless = f"[ \"$(dpkg-query -W -f '${{Version}}' {PACKAGE} 2>/dev/null)\" = '{version}' ]"
-    package = install(f"install {PACKAGE} {version}", (f"{PACKAGE}={version}",), unless)
-    actions: tuple[Action, ...] = (update(), package) if facts[PACKAGES].version(PACKAGE) else (package,)
+    unless = is_installed({PACKAGE: version})
+    package = install(facts, f"install {PACKAGE} {version}", (f"{PACKAGE}={version}",), unless)
+    actions: tuple[Action, ...] = (package,) if facts[FRESH_INDEX] else (update(facts), package)
     plugin = Plugin(PACKAGE_PATH, upstream(version))
     return Change(
         f"install {PACKAGE} {version}",
@@ -124,7 +131,7 @@ def _install(facts: Facts, version: str, warnings: tuple[str, ...]) -> Change:
 def _no_version(there: tuple[str, ...], options: ComposeOptions) -> Blocked:
     known = list(dict.fromkeys(upstream(v) for v in there))
     return Blocked(
-        f"no {PACKAGE} {options.version or ''} in Docker's repository for this host;"
+        f"no {PACKAGE}{f' {options.version}' if options.version else ''} in Docker's repository for this host;"
         f" there {'is' if len(known) == 1 else 'are'} {', '.join(known[:8]) or 'none'}",
         'Correct compose: {version: …} in the recipe, or take the binary: compose: {source: release, version: "X.Y.Z"}.',
     )
@@ -160,7 +167,7 @@ def _path(facts: Facts, options: ComposeOptions) -> str:
 
 def _binary_is_right(facts: Facts, options: ComposeOptions) -> bool:
     there = facts[PLUGINS].at(_path(facts, options))
-    return there is not None and bool(there.version) and (options.version is None or there.version == options.version)
+    return there is not None and bool(there.version) and (options.version is None or upstream(there.version) == options.version)
 
 
 def _by_release(situation: Situation[ComposeOptions]) -> Verdict:
@@ -184,9 +191,3 @@ def _download(release: ComposeRelease, path: str, owner: str, warnings: tuple[st
         after=lambda facts: facts.but(PLUGINS, facts[PLUGINS].plus(plugin)),
         warnings=warnings,
     )
-
-
-def login_home(facts: Facts) -> str:
-    """The home folder of the login user."""
-    account = facts[ACCOUNTS].find(facts[SESSION].user)
-    return account.home if account else "/root"

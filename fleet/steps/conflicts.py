@@ -7,7 +7,7 @@ from pydantic import Field
 from fleet.facts.packages import PACKAGES
 from fleet.model import Blocked, Change, Options, Run, Satisfied, Situation, Step, Verdict
 from fleet.shell import words
-from fleet.steps.apt import INSTALL_SECONDS, apt_get
+from fleet.steps.apt import INSTALL_SECONDS, LOCK_TIMEOUT, apt_get
 from fleet.steps.platform import platform
 
 
@@ -20,19 +20,23 @@ class ConflictsOptions(Options):
 
 
 class ConflictsStep(Step[ConflictsOptions]):
-    """apt would remove them without asking, by the Conflicts of docker-ce (docker/docker-ce-packaging, deb/common/control)."""
+    """apt would remove them without asking, by the Conflicts of docker-ce (docker/docker-ce-packaging, deb/common/control).
+
+    They go only when Docker's repository is known to work, so that a host is not left without any engine for nothing.
+    """
 
     name = "conflicts"
     title = "no other Docker in the way"
-    requires = ("apt",)
+    requires = ("source",)
     probes = (PACKAGES,)
     means = True
     options = ConflictsOptions
 
     def verdict(self, situation: Situation[ConflictsOptions]) -> Verdict:
         """Blocked unless the user has allowed the removal."""
-        packages = situation.facts[PACKAGES]
-        names = tuple(n for n in platform(situation.facts).conflicts if packages.find(n))
+        facts = situation.facts
+        packages = facts[PACKAGES]
+        names = tuple(n for n in platform(facts).conflicts if packages.find(n))
         if packages.snap_docker:
             return Blocked(
                 "Docker is installed as a snap, with images and volumes of its own, and would shadow the packages",
@@ -48,6 +52,6 @@ class ConflictsStep(Step[ConflictsOptions]):
         gone = f"! dpkg-query -W -f '${{db:Status-Status}}\\n' {words(*names)} 2>/dev/null | grep -qx installed"
         return Change(
             f"remove {', '.join(names)}",
-            (Run(f"remove {', '.join(names)}", apt_get("remove", *names), gone, INSTALL_SECONDS, retry_locked=True),),
-            after=lambda facts: facts.but(PACKAGES, facts[PACKAGES].minus(names)),
+            (Run(f"remove {', '.join(names)}", apt_get("remove", *names), gone, INSTALL_SECONDS, facts[LOCK_TIMEOUT]),),
+            after=lambda later: later.but(PACKAGES, later[PACKAGES].minus(names)),
         )

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from fleet.distros.base import Platform
-from fleet.facts.daemon import DAEMON, UNIT_STATES, Daemon, Unit, Units
-from fleet.facts.packages import PACKAGES, is_within, upstream
-from fleet.facts.sources import KEYRING, PIN_PATH, SOURCES, Source, sha256_of
+from fleet.facts.accounts import ACCOUNTS
+from fleet.facts.daemon import DAEMON, SOCKET, UNIT_STATES, UNITS, Unit, Units
+from fleet.facts.packages import PACKAGES, is_release, is_within, upstream
+from fleet.facts.sources import SOURCES, Source
 from fleet.facts.system import DISK, MACHINE
 from fleet.model import (
     Action,
@@ -19,18 +20,15 @@ from fleet.model import (
     Facts,
     Options,
     Query,
-    Remove,
-    Run,
     Satisfied,
     Situation,
     Step,
     Unavailable,
     Verdict,
-    Write,
 )
 from fleet.queries import Suite, SuiteQuery
-from fleet.shell import diff_lines, quote
-from fleet.steps.apt import clock_is_wrong, install, update
+from fleet.steps.apt import FRESH_INDEX, clock_is_wrong, install, is_installed, update
+from fleet.steps.pinning import pin_action, pin_diff, with_pin
 from fleet.steps.platform import platform
 
 ENGINE = ("docker-ce", "docker-ce-cli")
@@ -41,7 +39,9 @@ HELPERS = ("ca-certificates", "apparmor")
 """Recommended by docker-ce, and missing on minimal systems: without apparmor's parser, containers don't start where the
 kernel has AppArmor on."""
 
-PINNED = (*ENGINE, "docker-ce-rootless-extras")
+DATA_FOLDERS = ("/var/lib/docker", "/var/lib/containerd")
+"""Engine 29 keeps its images in containerd's folder, older ones in Docker's own (Engine 29.0.0 release notes)."""
+
 NEEDED_KIB = 1_000_000
 """Packages unpacked take some 500 MB; as much again is left for images."""
 
@@ -62,7 +62,7 @@ class EngineStep(Step[EngineOptions]):
 
     name = "engine"
     title = "Docker Engine"
-    requires = ("source",)
+    requires = ("conflicts",)
     probes = (PACKAGES, DAEMON, UNIT_STATES)
     options = EngineOptions
 
@@ -73,7 +73,7 @@ class EngineStep(Step[EngineOptions]):
     def verdict(self, situation: Situation[EngineOptions]) -> Verdict:
         """Compare versions and the pin."""
         facts, options = situation.facts, situation.options
-        pin = _pin_action(facts, options)
+        pin = pin_action(facts, options.version)
         if _is_right(facts, options):
             return _only_pin(facts, options, pin) if pin else Satisfied(f"docker-ce {facts[PACKAGES].version('docker-ce')}")
         suite = situation.catalog[_query(facts)]
@@ -93,7 +93,7 @@ def _query(facts: Facts) -> SuiteQuery:
 def _source(facts: Facts) -> Source:
     source = facts[SOURCES].active()
     if source is None:
-        raise AssertionError("the step 'engine' must require the step 'source'")
+        raise AssertionError("the step 'engine' must come after the step 'source'")
     return source
 
 
@@ -110,32 +110,31 @@ def _choose(suite: Suite, facts: Facts, options: EngineOptions) -> dict[str, str
     for name in PACKAGE_SET:
         wanted = options.version if name in ENGINE else None
         have = facts[PACKAGES].version(name)
-        if have and (wanted is None or is_within(have, wanted)) and name not in ENGINE:
+        if have and (wanted is None or is_within(have, wanted)):
             continue
-        fitting = [v for v in suite.versions.get(name, ()) if _fits(v, wanted, have if name in ENGINE else "")]
+        fitting = [v for v in suite.versions.get(name, ()) if (is_within(v, wanted) if wanted else is_release(v))]
         if not fitting:
-            return _no_version(suite, name, options, platform(facts))
-        chosen[name] = fitting[0]
+            return _no_version(suite, name, wanted, platform(facts))
+        chosen[name] = next((v for v in fitting if v == _sibling(name, facts)), fitting[0])
     return chosen
 
 
-def _fits(version: str, wanted: str | None, have: str) -> bool:
-    if wanted:
-        return is_within(version, wanted)
-    return version == have if have else "~rc" not in version and "~beta" not in version
+def _sibling(name: str, facts: Facts) -> str:
+    """The version that the other half of the engine has, for client and daemon belong together."""
+    return next((facts[PACKAGES].version(other) for other in ENGINE if name in ENGINE and other != name), "")
 
 
-def _no_version(suite: Suite, name: str, options: EngineOptions, where: Platform) -> Blocked:
-    there = list(dict.fromkeys(upstream(v) for v in suite.versions.get(name, ())))
+def _no_version(suite: Suite, name: str, wanted: str | None, where: Platform) -> Blocked:
+    there = list(dict.fromkeys(upstream(v) for v in suite.versions.get(name, ()) if is_release(v)))
     if not there:
         return Blocked(
             f"{where.repository} {where.codename} has no package {name} for {where.architecture}",
             "Check source: {url, channel} in the recipe; a mirror may be incomplete.",
         )
     return Blocked(
-        f"no {name} {options.version} for {where.repository} {where.codename} {where.architecture};"
+        f"no {name} {wanted} for {where.repository} {where.codename} {where.architecture};"
         f" there are {', '.join(there[:8])}{' …' if len(there) > 8 else ''}",
-        f"Set engine: {{version: \"{there[0]}\"}} (or \"{'.'.join(there[0].split('.')[:2])}\"), or leave it out for the newest.",
+        f'Set engine: {{version: "{there[0]}"}} (or "{".".join(there[0].split(".")[:2])}"), or leave it out for the newest.',
     )
 
 
@@ -146,11 +145,13 @@ def _refusal(facts: Facts, options: EngineOptions, versions: dict[str, str]) -> 
 
 def _would_stop(facts: Facts, options: EngineOptions, versions: dict[str, str]) -> Blocked | None:
     daemon, have = facts[DAEMON], facts[PACKAGES].version("docker-ce")
-    if not have or not daemon.running or daemon.live_restore or options.allow_restart:
+    moves = have and "docker-ce" in versions
+    if not moves or daemon.running == 0 or daemon.live_restore or options.allow_restart:
         return None
+    count = "an unknown number of" if daemon.running is None else str(daemon.running)
     return Blocked(
         f"going from {upstream(have)} to {upstream(versions['docker-ce'])} restarts Docker and stops"
-        f" {daemon.running} running container{'s' if daemon.running > 1 else ''}",
+        f" {count} running container{'' if daemon.running == 1 else 's'}",
         "Allow it with --allow-restart (or engine: {allow_restart: true} in the recipe); those with a restart policy come back.",
     )
 
@@ -167,11 +168,13 @@ def _stale_kernel(facts: Facts) -> Blocked | None:
 
 
 def _disk_is_full(facts: Facts) -> Blocked | None:
-    free = facts[DISK].free_for("/var/lib/docker")
-    if facts[PACKAGES].find("docker-ce") or free is None or free >= NEEDED_KIB:
+    found = {folder: facts[DISK].free_for(folder) for folder in ("/usr", *DATA_FOLDERS)}
+    short = {folder: free for folder, free in found.items() if free is not None and free < NEEDED_KIB}
+    if facts[PACKAGES].find("docker-ce") or not short:
         return None
+    folder, free = min(short.items(), key=lambda pair: pair[1])
     return Blocked(
-        f"only {free // 1024} MiB are free where Docker keeps its data; the packages and a first image need {NEEDED_KIB // 1024}",
+        f"only {free // 1024} MiB are free for {folder}; the packages and a first image need {NEEDED_KIB // 1024}",
         "Make room on the host (sudo apt-get clean; sudo journalctl --vacuum-size=50M), or grow its file system"
         " (sudo raspi-config --expand-rootfs).",
     )
@@ -180,29 +183,22 @@ def _disk_is_full(facts: Facts) -> Blocked | None:
 def _install(facts: Facts, options: EngineOptions, versions: dict[str, str], pin: Action | None) -> Change:
     packages = (*(f"{name}={version}" for name, version in versions.items()), *_missing_helpers(facts))
     actions: list[Action] = [pin] if pin else []
-    if _index_may_be_old(facts):
-        actions.append(update())
-    actions.append(install(f"install {_words(versions)}", packages, _unless(versions)))
+    if not facts[FRESH_INDEX]:
+        actions.append(update(facts))
+    actions.append(install(facts, f"install {_words(versions)}", packages, is_installed(versions)))
     return Change(
         _why(facts, versions),
         tuple(actions),
-        diff=_pin_diff(facts, options),
+        diff=pin_diff(facts, options.version),
         after=lambda later: _installed(later, versions, options),
     )
 
 
-def _index_may_be_old(facts: Facts) -> bool:
-    """A source that stood there before this run may have been refreshed long ago."""
-    return facts[PACKAGES].version("docker-ce") != "" or facts[KEYRING].mode != 0
-
-
 def _why(facts: Facts, versions: dict[str, str]) -> str:
     have = facts[PACKAGES].version("docker-ce")
-    if not have:
-        return f"install {_words(versions)}"
-    if have != versions["docker-ce"]:
+    if have and "docker-ce" in versions:
         return f"move docker-ce from {upstream(have)} to {upstream(versions['docker-ce'])}"
-    return f"complete with {_words({n: v for n, v in versions.items() if n not in ENGINE})}"
+    return f"{'complete with' if have else 'install'} {_words(versions)}"
 
 
 def _words(versions: dict[str, str]) -> str:
@@ -213,49 +209,18 @@ def _missing_helpers(facts: Facts) -> tuple[str, ...]:
     return tuple(name for name in HELPERS if not facts[PACKAGES].find(name))
 
 
-def _unless(versions: dict[str, str]) -> str:
-    checks = (f'[ "$(dpkg-query -W -f \'${{Version}}\' {quote(n)} 2>/dev/null)" = {quote(v)} ]' for n, v in versions.items())
-    return " && ".join(checks)
-
-
-def wanted_pin(options: EngineOptions) -> str:
-    """The text of the pin file: `apt upgrade` then stays within the wanted version; over 1000 also goes down to it (apt_preferences(5))."""
-    if options.version is None:
-        return ""
-    pattern = f"5:{options.version}-*" if options.version.count(".") == 2 else f"5:{options.version}.*"
-    return (
-        "# Written by fleet: the wanted version of Docker Engine, so that an upgrade does not leave it.\n"
-        f"Package: {' '.join(PINNED)}\nPin: version {pattern}\nPin-Priority: 1001\n"
-    )
-
-
-def _pin_action(facts: Facts, options: EngineOptions) -> Action | None:
-    wanted, there = wanted_pin(options), facts[KEYRING].pin
-    if wanted == there:
-        return None
-    was = sha256_of(there) if there else ""
-    return Write(PIN_PATH, wanted, was=was) if wanted else Remove(PIN_PATH, was)
-
-
 def _only_pin(facts: Facts, options: EngineOptions, pin: Action) -> Change:
     why = f"keep docker-ce at {options.version}" if options.version else "let docker-ce move again"
-    return Change(why, (pin,), diff=_pin_diff(facts, options), after=lambda later: _pinned(later, options))
-
-
-def _pin_diff(facts: Facts, options: EngineOptions) -> str:
-    return diff_lines(facts[KEYRING].pin.splitlines(), wanted_pin(options).splitlines(), PIN_PATH)
-
-
-def _pinned(facts: Facts, options: EngineOptions) -> Facts:
-    return facts.but(KEYRING, replace(facts[KEYRING], pin=wanted_pin(options)))
+    return Change(why, (pin,), diff=pin_diff(facts, options.version), after=lambda later: with_pin(later, options.version))
 
 
 def _installed(facts: Facts, versions: dict[str, str], options: EngineOptions) -> Facts:
     """The package brings the group, and starts and enables its units (docker/docker-ce-packaging, deb/common)."""
-    later = _pinned(facts, options).but(PACKAGES, facts[PACKAGES].plus(versions))
-    units = Units(tuple(_started(facts[UNIT_STATES].find(name)) for name in ("docker.service", "containerd.service")))
-    daemon: Daemon = replace(facts[DAEMON], version=upstream(versions["docker-ce"]), platform=platform(facts).image_platform)
-    return with_group(later.but(UNIT_STATES, units).but(DAEMON, daemon))
+    packages = facts[PACKAGES].plus(versions)
+    units = Units(tuple(_started(facts[UNIT_STATES].find(name)) for name in (*UNITS, SOCKET)))
+    daemon = replace(facts[DAEMON], version=upstream(packages.version("docker-ce")), platform=platform(facts).image_platform)
+    later = with_pin(facts, options.version).but(PACKAGES, packages).but(UNIT_STATES, units).but(DAEMON, daemon)
+    return with_group(later.but(FRESH_INDEX, True))
 
 
 def _started(unit: Unit) -> Unit:
@@ -263,8 +228,6 @@ def _started(unit: Unit) -> Unit:
 
 
 def with_group(facts: Facts) -> Facts:
-    """With the group docker in the database."""
-    from fleet.facts.accounts import ACCOUNTS
-
+    """With the group docker in the database; its number is known only when it is there."""
     accounts = facts[ACCOUNTS]
     return facts if accounts.docker_gid is not None else facts.but(ACCOUNTS, replace(accounts, docker_gid=-1))

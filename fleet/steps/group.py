@@ -9,11 +9,11 @@ from pydantic import Field
 from fleet.facts.accounts import ACCOUNTS, SESSION
 from fleet.fields import UserName
 from fleet.model import Action, Blocked, Change, Facts, Options, Reconnect, Run, Satisfied, Situation, Step, Verdict
-from fleet.shell import words
+from fleet.shell import script_of, words
 
 
 class GroupOptions(Options):
-    """Who may use Docker without sudo; a member of the group is as mighty as root (docs.docker.com/engine/install/linux-postinstall)."""
+    """Who may use Docker without sudo; a member is as mighty as root (docs.docker.com/engine/install/linux-postinstall)."""
 
     users: tuple[UserName, ...] | None = Field(None, description="User names; left out: the login user.")
 
@@ -35,7 +35,8 @@ class GroupStep(Step[GroupOptions]):
         if unknown:
             return Blocked(
                 f"there is no user {', '.join(unknown)} on the host",
-                f"Make it (fleet run HOST --sudo -- adduser --disabled-password --gecos '' {unknown[0]}), or correct group: {{users: …}}.",
+                f"Make it: fleet run HOST --sudo -- adduser --disabled-password --gecos '' {unknown[0]};"
+                " or correct group: {users: …} in the recipe.",
             )
         missing = [u for u in users if not accounts.in_docker_group(u)]
         if not missing and accounts.docker_gid is not None:
@@ -54,8 +55,9 @@ def _why(missing: list[str]) -> str:
 
 
 def _actions(missing: list[str], facts: Facts) -> tuple[Action, ...]:
-    script = ["getent group docker >/dev/null || groupadd --system docker", *(words("usermod", "-aG", "docker", u) for u in missing)]
-    actions: list[Action] = [Run(_why(missing), "\n".join(script))]
+    joins = (words("usermod", "-aG", "docker", "--", u) for u in missing)
+    script = script_of("getent group docker >/dev/null || groupadd --system docker", *joins)
+    actions: list[Action] = [Run(_why(missing), script)]
     if facts[SESSION].user in missing:
         actions.append(Reconnect("a group is taken over at login"))
     return tuple(actions)

@@ -14,6 +14,9 @@ from fleet.references import ImageReference, fits, parse
 from fleet.shell import words
 from fleet.steps.platform import platform
 
+DOCKER = ("docker", "-H", "unix:///var/run/docker.sock")
+"""The host's own daemon, whatever root's settings name."""
+
 PULL_SECONDS = 3600
 NEEDED_KIB = 300_000
 """Less than this free, and even a small image is likely to stop half-way."""
@@ -71,7 +74,7 @@ def _refused(situation: Situation[ImagesOptions], reference: str) -> Blocked | N
     return Blocked(
         f"{reference} has no image for {wanted}; it is made for {', '.join(image.platforms) or 'no platform at all'}",
         f"Take a multi-arch image or one built for {wanted}, or leave this host out with --exclude."
-        + (" A 32-bit userland never runs arm64 images: a 64-bit system on the Pi would." if wanted.startswith("linux/arm/") else ""),
+        + (" A 32-bit userland never runs arm64 images; a 64-bit system would." if wanted.startswith("linux/arm/") else ""),
     )
 
 
@@ -88,7 +91,8 @@ def _no_room(facts: Facts) -> Blocked | None:
 def _pull(facts: Facts, references: tuple[str, ...]) -> Change:
     wanted = platform(facts).image_platform
     actions = tuple(
-        Run(f"pull {r}", words("docker", "pull", "--quiet", "--platform", wanted, "--", r), timeout=PULL_SECONDS) for r in references
+        Run(f"pull {r}", words(*DOCKER, "pull", "--quiet", "--platform", wanted, "--", r), timeout=PULL_SECONDS)
+        for r in references
     )
 
     def pulled(later: Facts) -> Facts:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from fleet.facts.sources import KEYRING, KEYRING_PATH, Keyring
+from fleet.facts.sources import KEYRING, KEYRING_FOLDER, KEYRING_PATH, Keyring
 from fleet.fields import Url
-from fleet.model import Action, Blocked, Change, Facts, Options, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict, Write
+from fleet.model import Blocked, Change, Facts, Options, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict, Write
 from fleet.queries import DOCKER_MIRROR, Key, KeyQuery
 from fleet.steps.platform import platform
 
@@ -40,7 +40,7 @@ class KeyringStep(Step[KeyringOptions]):
 
     name = "keyring"
     title = "Docker's signing key"
-    requires = ("conflicts",)
+    requires = ("apt",)
     probes = (KEYRING,)
     means = True
     options = KeyringOptions
@@ -69,18 +69,21 @@ class KeyringStep(Step[KeyringOptions]):
         why = f"another key is in {KEYRING_PATH}" if there.sha256 else "the key is missing"
         return Change(
             f"{why}; install {short(options.fingerprint)}",
-            (Write(KEYRING_PATH, key.armored, was=there.sha256),),
+            (Write(KEYRING_PATH, key.armored, was=there.sha256), *(() if there.is_folder_open else (_OPEN,))),
             after=lambda facts: facts.but(KEYRING, _with_key(facts[KEYRING], key)),
         )
 
     @staticmethod
     def _open(there: Keyring) -> Verdict:
-        actions: tuple[Action, ...] = (Run("let apt read the key", f"chmod a+r {KEYRING_PATH}"),)
+        opened = replace(there, mode=there.mode | 0o444, folder_mode=there.folder_mode | 0o555)
         return Change(
-            f"apt's user _apt can't read {KEYRING_PATH} (mode {there.mode:04o})",
-            actions,
-            after=lambda facts: facts.but(KEYRING, replace(facts[KEYRING], mode=there.mode | 0o444)),
+            f"apt's user _apt can't read {KEYRING_PATH} (mode {there.mode:04o} in a folder of mode {there.folder_mode:04o})",
+            (_OPEN,),
+            after=lambda facts: facts.but(KEYRING, opened),
         )
+
+
+_OPEN = Run("let apt read the key", f"chmod a+rx {KEYRING_FOLDER}\nchmod a+r {KEYRING_PATH}")
 
 
 def short(fingerprint: str) -> str:
@@ -90,7 +93,7 @@ def short(fingerprint: str) -> str:
 
 def _with_key(there: Keyring, key: Key) -> Keyring:
     sha256 = hashlib.sha256(key.armored.encode()).hexdigest()
-    return replace(there, fingerprints=key.fingerprints, sha256=sha256, mode=0o644)
+    return replace(there, fingerprints=key.fingerprints, sha256=sha256, mode=0o644, folder_mode=there.folder_mode | 0o555)
 
 
 def _wrong_key(url: str, key: Key, wanted: str) -> Blocked:

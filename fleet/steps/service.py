@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.facts.daemon import UNIT_STATES, UNITS, Unit, Units
+from fleet.facts.daemon import SOCKET, UNIT_STATES, UNITS, Unit, Units
 from fleet.model import Blocked, Change, Options, Run, Satisfied, Situation, Step, Verdict
 from fleet.shell import words
 
@@ -22,11 +22,12 @@ class ServiceStep(Step[ServiceOptions]):
 
     def verdict(self, situation: Situation[ServiceOptions]) -> Verdict:
         """Look at both units; a masked one was masked by somebody, so it stays."""
-        units = [situation.facts[UNIT_STATES].find(name) for name in UNITS]
-        masked = [u.name for u in units if u.is_masked]
+        found = situation.facts[UNIT_STATES]
+        units = [found.find(name) for name in UNITS]
+        masked = [u.name for u in (*units, found.find(SOCKET)) if u.is_masked]
         if masked:
             return Blocked(
-                f"{' and '.join(masked)} is masked: somebody forbade its start",
+                f"somebody forbade the start of {' and '.join(masked)} (masked)",
                 f"If that was not on purpose: fleet run HOST --sudo -- systemctl unmask {' '.join(masked)}",
             )
         wrong = [u for u in units if not (u.is_running and u.is_enabled)]
@@ -35,8 +36,12 @@ class ServiceStep(Step[ServiceOptions]):
         return Change(
             f"start and enable {', '.join(_state(u) for u in wrong)}",
             (_start(tuple(u.name for u in wrong)),),
-            after=lambda facts: facts.but(UNIT_STATES, Units(tuple(Unit(n, "loaded", "active", "enabled") for n in UNITS))),
+            after=lambda facts: facts.but(UNIT_STATES, _running(facts[UNIT_STATES])),
         )
+
+
+def _running(units: Units) -> Units:
+    return Units((*(Unit(n, "loaded", "active", "enabled", "success") for n in UNITS), units.find(SOCKET)))
 
 
 def _state(unit: Unit) -> str:

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from fleet.facts.sources import SOURCE_PATH, SOURCES, Source, deb822, sha256_of, with_ours
+from fleet.facts.sources import SOURCE_PATH, SOURCES, Source, deb822, with_ours
 from fleet.fields import Url
 from fleet.model import Blocked, Change, Facts, Options, Query, Satisfied, Situation, Step, Unavailable, Verdict, Write
 from fleet.queries import DOCKER_MIRROR, SuiteQuery
-from fleet.shell import diff_lines
-from fleet.steps.apt import clock_is_wrong, update
+from fleet.shell import diff_lines, words
+from fleet.steps.apt import FRESH_INDEX, clock_is_wrong, update
 from fleet.steps.platform import platform
 
 
@@ -34,7 +34,8 @@ class SourceStep(Step[SourceOptions]):
 
     def queries(self, facts: Facts, options: SourceOptions) -> tuple[Query[Any], ...]:
         """Is the suite there at all? Asked only when the source would be written."""
-        return () if facts[SOURCES].ours == wanted_text(facts, options) else (suite_query(facts, options),)
+        is_clear = facts[SOURCES].ours == wanted_text(facts, options) or facts[SOURCES].foreign()
+        return () if is_clear else (suite_query(facts, options),)
 
     def verdict(self, situation: Situation[SourceOptions]) -> Verdict:
         """Compare our file's text with what it should be."""
@@ -46,7 +47,7 @@ class SourceStep(Step[SourceOptions]):
         there = facts[SOURCES].ours
         if there == wanted:
             return Satisfied(f"{SOURCE_PATH} names {options.url}/{platform(facts).repository} {platform(facts).codename}")
-        return _unserved(situation) or clock_is_wrong(facts) or _change(there, wanted)
+        return _unserved(situation) or clock_is_wrong(facts) or _change(facts, wanted)
 
 
 def wanted_text(facts: Facts, options: SourceOptions) -> str:
@@ -66,12 +67,13 @@ def suite_query(facts: Facts, options: SourceOptions) -> SuiteQuery:
     return SuiteQuery(f"{options.url}/{where.repository}", where.codename, options.channel, where.architecture)
 
 
-def _change(there: str, wanted: str) -> Change:
+def _change(facts: Facts, wanted: str) -> Change:
+    there = facts[SOURCES].ours
     return Change(
         f"{'correct' if there else 'add'} {SOURCE_PATH}",
-        (Write(SOURCE_PATH, wanted, was=sha256_of(there) if there else ""), update()),
+        (Write(SOURCE_PATH, wanted, was=facts[SOURCES].sha256), update(facts)),
         diff=diff_lines(there.splitlines(), wanted.splitlines(), SOURCE_PATH),
-        after=lambda facts: facts.but(SOURCES, with_ours(facts[SOURCES], wanted)),
+        after=lambda later: later.but(SOURCES, with_ours(later[SOURCES], wanted)).but(FRESH_INDEX, True),
     )
 
 
@@ -95,11 +97,11 @@ def _unserved(situation: Situation[SourceOptions]) -> Blocked | None:
 
 
 def _stands_beside(foreign: tuple[Source, ...]) -> Blocked:
-    """Two sources with different Signed-By make every apt command on the host fail (apt: "Conflicting values set for option Signed-By")."""
+    """With different Signed-By, two sources make every apt command fail (apt: "Conflicting values set for option Signed-By")."""
     files = sorted({s.path for s in foreign})
     return Blocked(
         f"Docker's repository is already named in {', '.join(files)}, and two such sources can stop apt altogether",
-        f"Remove the old one first: fleet run HOST --sudo -- rm {' '.join(files)}"
+        f"Remove the old one first: fleet run HOST --sudo -- rm {words(*files)}"
         if all(f.startswith("/etc/apt/sources.list.d/") for f in files)
         else f"Take its line out of {', '.join(files)} on the host.",
     )
