@@ -200,3 +200,6 @@ def _extra(word: str) -> tuple[str, Data]:
     if not equals:
         raise UsageError(f"-e {show(word)} gives no value", f"write -e {name}=VALUE")
     return name, Given(value)
+
+
+__all__ = ["DEFAULT", "Given", "Head", "Recipe", "Scope", "Steps", "parse_extra"]

@@ -436,3 +436,31 @@ def test_the_first_folder_wins(tmp_path: Path) -> None:
         ("broken", "", True),
         ("cake", "My cake", False),
     ]
+
+
+class SlicesOptions(Options):
+    """An option without a default."""
+
+    slices: int
+
+
+class Slice(Step[SlicesOptions]):
+    """A step that can't guess what is wanted."""
+
+    name = "slice"
+    title = "slices"
+    options = SlicesOptions
+
+    def verdict(self, situation: Situation[SlicesOptions]) -> Verdict:
+        """Always there."""
+        return Satisfied("there")
+
+
+@pytest.mark.parametrize(("text", "line"), [("slice: {}\n", 1), ("slice: {slices: }\n", 1), ("bake: {}\n", None)])
+def test_a_missing_option(tmp_path: Path, text: str, line: int | None) -> None:
+    """Is named, also when the step has no section."""
+    (tmp_path / "main.yml").write_text(text)
+    recipe = Recipes((tmp_path,), (HEAT, BAKE, Slice())).load("main")
+    with pytest.raises(RecipeError, match="slice: the key 'slices' is missing") as caught:
+        recipe.options(Slice(), Scope(facts={}))
+    assert (caught.value.path, caught.value.line) == (str(tmp_path / "main.yml"), line)
