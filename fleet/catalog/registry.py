@@ -1,0 +1,211 @@
+"""Image registries: which platforms an image is made for.
+
+Sources: the OCI distribution specification (opencontainers/distribution-spec, "Pulling manifests"), its token
+authentication (distribution/distribution, docs/spec/auth/token.md), and the image specification's index and manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from urllib.request import parse_http_list, parse_keqv_list
+
+from fleet.catalog import credentials
+from fleet.catalog.http import NOT_FOUND, Response, Web
+from fleet.catalog.troubles import HttpError
+from fleet.errors import CatalogError
+from fleet.queries import ImageQuery, RemoteImage
+from fleet.references import HUB, Reference, parse
+
+_ACCEPT = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+_LARGEST = 8 << 20
+"""Bytes of a manifest or an image's configuration; registries themselves take 4 MiB."""
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
+_REFUSALS = frozenset({_UNAUTHORIZED, _FORBIDDEN, NOT_FOUND})
+_ATTESTATION = "unknown/unknown"
+"""The platform of what buildx adds to an index besides images."""
+
+
+def image(web: Web, query: ImageQuery) -> RemoteImage:
+    """Look an image up; raises CatalogError when there is none, or none for this user."""
+    return _Registry(web, query.reference, parse(query.reference)).image()
+
+
+class _Registry:
+    """One conversation about one image; it gets a token on the way, when the registry asks for one."""
+
+    def __init__(self, web: Web, text: str, reference: Reference) -> None:
+        self._web = web
+        self._text = text
+        self._reference = reference
+        self._base = f"{_scheme(reference.server)}://{reference.server}/v2/{reference.repository}"
+        self._authorization: dict[str, str] = {}
+
+    def image(self) -> RemoteImage:
+        """The digest of what the reference names, and its platforms."""
+        answer = self._get(f"manifests/{self._reference.manifest}")
+        digest = self._digest(answer)
+        manifest = self._json(answer)
+        entries = manifest.get("manifests")
+        found = (
+            [_platform(e.get("platform") or {}) for e in entries] if isinstance(entries, list) else [self._platform_of(manifest)]
+        )
+        return RemoteImage(digest, tuple(dict.fromkeys(p for p in found if p and p != _ATTESTATION)))
+
+    def _platform_of(self, manifest: dict[str, Any]) -> str:
+        """A manifest without an index says no platform; the image's configuration does."""
+        config = manifest.get("config")
+        if not isinstance(config, dict) or not isinstance(config.get("digest"), str):
+            raise CatalogError(
+                f"{self._text} is in a format that Docker no longer pulls, or no image at all",
+                "Push it again with a current Docker.",
+            )
+        answer = self._get(f"blobs/{config['digest']}")
+        self._verify(answer, config["digest"])
+        return _platform(self._json(answer))
+
+    def _digest(self, answer: Response) -> str:
+        digest = self._reference.digest or str(answer.headers.get("Docker-Content-Digest") or "")
+        if digest.startswith("sha256:"):
+            self._verify(answer, digest)
+            return digest
+        return f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+
+    def _verify(self, answer: Response, digest: str) -> None:
+        found = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+        if found != digest:
+            raise CatalogError(
+                f"{self._what()} came damaged: its digest is {found}, not {digest}", "Try again; check proxies on the way."
+            )
+
+    def _json(self, answer: Response) -> dict[str, Any]:
+        try:
+            content = json.loads(answer.body)
+        except ValueError:
+            content = None
+        if isinstance(content, dict):
+            return content
+        raise CatalogError(
+            f"{self._reference.server} is no image registry: it does not answer in JSON", f"Correct {self._text} in the recipe."
+        )
+
+    def _get(self, path: str) -> Response:
+        answer = self._ask(path)
+        if answer.status == _UNAUTHORIZED and not self._authorization:
+            self._authorize(str(answer.headers.get("WWW-Authenticate") or ""))
+            answer = self._ask(path)
+        if answer.status in _REFUSALS:
+            raise self._refused(answer.status)
+        return answer
+
+    def _ask(self, path: str) -> Response:
+        try:
+            return self._web.get(
+                f"{self._base}/{path}",
+                limit=_LARGEST,
+                headers={"Accept": _ACCEPT if path.startswith("manifests/") else "*/*"},
+                secret_headers=self._authorization,
+                expect=_REFUSALS,
+            )
+        except HttpError as error:
+            raise self._in_own_words(error) from None
+
+    def _authorize(self, challenge: str) -> None:
+        scheme, _, rest = challenge.partition(" ")
+        words = parse_keqv_list([word for word in parse_http_list(rest) if "=" in word])
+        login = credentials.basic(self._reference.registry)
+        if scheme.lower() == "bearer" and "realm" in words:
+            self._authorization = {"Authorization": f"Bearer {self._token(words, login)}"}
+        elif scheme.lower() == "basic" and login:
+            self._authorization = {"Authorization": f"Basic {login}"}
+        else:
+            raise self._refused(_UNAUTHORIZED)
+
+    def _token(self, words: dict[str, str], login: str) -> str:
+        realm, scope = words["realm"], words.get("scope") or f"repository:{self._reference.repository}:pull"
+        if urlsplit(realm).scheme != "https" and urlsplit(self._base).scheme == "https":
+            raise CatalogError(
+                f"{self._reference.server} sends us to {realm} for a token, without TLS", "Check the registry's configuration."
+            )
+        asked = {name: value for name, value in (("service", words.get("service")), ("scope", scope)) if value}
+        url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(asked)}"
+        answer = self._web.get(
+            url, limit=_LARGEST, secret_headers={"Authorization": f"Basic {login}"} if login else {}, expect=_REFUSALS
+        )
+        if answer.status in _REFUSALS:
+            raise self._refused(answer.status)
+        content = self._json(answer)
+        return str(content.get("token") or content.get("access_token") or "")
+
+    # ── refusals, in words ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _what(self) -> str:
+        return self._text if self._reference.registry in self._text else f"{self._text} (on {self._reference.registry})"
+
+    def _refused(self, status: int) -> CatalogError:
+        if status == NOT_FOUND:
+            return CatalogError(
+                f"there is no image {self._what()}", f"Check its name and tag{self._tags()}.{self._whose_localhost()}"
+            )
+        if credentials.unread(self._reference.registry):
+            login = "fleet reads logins from `auths` in ~/.docker/config.json only, and yours are in a credential store or helper"
+        elif credentials.basic(self._reference.registry):
+            login = "the login in ~/.docker/config.json may have expired: docker login again"
+        else:
+            login = f"if it is private, log in on this machine: docker login {self._reference.registry}"
+        return CatalogError(f"there is no image {self._what()}, or no right to read it ({status})", f"Check its name; {login}.")
+
+    def _tags(self) -> str:
+        if self._reference.registry != HUB:
+            return ""
+        owner, _, name = self._reference.repository.partition("/")
+        return f"; its tags are at hub.docker.com/{'_' if owner == 'library' else f'r/{owner}'}/{name}/tags"
+
+    def _whose_localhost(self) -> str:
+        return " localhost is this machine here, not the host." if _is_loopback(self._reference.server) else ""
+
+    def _in_own_words(self, error: HttpError) -> CatalogError:
+        if error.status == _TOO_MANY and self._reference.registry == HUB:
+            return self._too_often()
+        return CatalogError(error.message, error.hint + self._whose_localhost())
+
+    def _too_often(self) -> CatalogError:
+        logged_in = bool(credentials.basic(HUB))
+        return CatalogError(
+            f"Docker Hub refuses to answer about {self._text}: this network has used up its pulls"
+            f" ({'of your account' if logged_in else '100 in 6 hours without a login, for all machines behind one address'})",
+            "Wait, or let the hosts pull from a registry of your own."
+            if logged_in
+            else "Log in on this machine (docker login), wait, or let the hosts pull from a registry of your own.",
+        )
+
+
+def _platform(entry: Any) -> str:
+    """os/architecture[/variant]; empty when it is no platform."""
+    if not isinstance(entry, dict):
+        return ""
+    words = [entry.get(name) for name in ("os", "architecture", "variant")]
+    return "/".join(str(word) for word in words if word) if words[0] and words[1] else ""
+
+
+def _scheme(server: str) -> str:
+    """Plain HTTP for this machine itself alone, as the daemon has it for insecure registries."""
+    return "http" if _is_loopback(server) else "https"
+
+
+def _is_loopback(server: str) -> bool:
+    host = urlsplit(f"//{server}").hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

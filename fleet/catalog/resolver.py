@@ -1,0 +1,107 @@
+"""Queries in, answers out: each asked once in a run, however many hosts want to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from fleet.catalog.downloads import download
+from fleet.errors import CatalogError
+from fleet.model import Catalog, Query, Unavailable
+from fleet.queries import ComposeQuery, ImageQuery, KeyQuery, SuiteQuery
+
+if TYPE_CHECKING:
+    from fleet.catalog.http import Web
+
+
+class Resolver:
+    """The laptop's look-ups of one run, for all its threads. Nothing is remembered beyond it but downloads.
+
+    ``timeout`` and ``deadline`` are seconds: a server's silence, and one question with its retries.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float = 10.0,
+        deadline: float = 20.0,
+        cache_dir: Path | None = None,
+        now: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        self._timeout = timeout
+        self._deadline = deadline
+        self._cache_dir = cache_dir
+        self._now = now
+        self._lock = Lock()
+        self._answers: dict[Query[Any], Future[object]] = {}
+
+    def resolve(self, queries: Iterable[Query[Any]], into: Catalog | None = None) -> Catalog:
+        """Answer queries, in a catalog that has all of ``into`` besides.
+
+        Trouble with the network is an answer, `Unavailable`. A thread first takes the questions that nobody has taken
+        yet, then waits for those that others are asking, so that hosts with the same questions share the work.
+        """
+        known = dict(into.answers) if into else {}
+        wanted = [query for query in dict.fromkeys(queries) if query not in known]
+        for query in wanted:
+            self._take(query)
+        return Catalog({**known, **{query: self._answers[query].result() for query in wanted}})
+
+    def download(self, url: str, sha256: str) -> Path:
+        """Bring a file into the laptop's cache, checked; CatalogError when that can't be."""
+        return download(url, sha256, self._cache_dir, self._web_once)
+
+    def _take(self, query: Query[Any]) -> None:
+        with self._lock:
+            if query in self._answers:
+                return
+            future = self._answers[query] = Future()
+        try:
+            future.set_result(self._answer(query))
+        except BaseException as error:
+            future.set_exception(error)
+            raise
+
+    def _answer(self, query: Query[Any]) -> object:
+        try:
+            return _ask(self._web_once, query)
+        except CatalogError as error:
+            return Unavailable(error.message, error.hint)
+
+    @property
+    def _web_once(self) -> Web:
+        with self._lock:
+            return self._web
+
+    @cached_property
+    def _web(self) -> Web:
+        from fleet.catalog.http import Web
+
+        return Web(timeout=self._timeout, deadline=self._deadline, now=self._now)
+
+
+def _ask(web: Web, query: Query[Any]) -> object:
+    """Send a question to the room that can answer it; each is loaded when it is needed."""
+    match query:
+        case KeyQuery():
+            from fleet.catalog.repository import key
+
+            return key(web, query)
+        case SuiteQuery():
+            from fleet.catalog.repository import suite
+
+            return suite(web, query)
+        case ImageQuery():
+            from fleet.catalog.registry import image
+
+            return image(web, query)
+        case ComposeQuery():
+            from fleet.catalog.releases import compose
+
+            return compose(web, query)
+    raise TypeError(f"nobody can answer a {type(query).__name__}")
