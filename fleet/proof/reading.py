@@ -46,14 +46,10 @@ def read_proof(text: str, code: int) -> Proof | ProofFailed:
     user = said.get("user", "")
     missing = [key for key in ("client", "server", "said") if not said.get(key)]
     if code == 0 and not missing and "failed" not in said:
-        return Proof(
-            user, said["client"], said["server"], said.get("compose", ""), said["said"], tuple(_warnings(said, words))
-        )
+        return Proof(user, said["client"], said["server"], said.get("compose", ""), said["said"], tuple(_warnings(said, words)))
     stage = said.get("failed", "script")
     reported = said.get("code", "")
-    return _failed(
-        stage, int(reported) if reported.isdecimal() else code, user or "the user", words, said.get("said", "")
-    )
+    return _failed(stage, int(reported) if reported.isdecimal() else code, user or "the user", words, said.get("said", ""))
 
 
 def _parse(text: str) -> tuple[dict[str, str], list[str]]:

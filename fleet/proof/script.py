@@ -24,7 +24,7 @@ _BROKEN_PLUGINS = "{{range .ClientInfo.Plugins}}{{if .Err}}{{.Name}}: {{.Err}}{{
 # `--foreground`: the limits stay in the process group of the script, so that whoever stops the script stops the client
 # too, and the trap cleans up at once. `--cap-drop ALL`, no network, read-only: the program needs none of it.
 _BODY = r"""
-exec </dev/null 2>&1
+exec 2>&1
 LC_ALL=C; export LC_ALL
 say() { printf '%s=%s\n' "$1" "$2"; }
 stop() { say failed "$1"; say code "$2"; exit 1; }
@@ -67,7 +67,7 @@ trap - EXIT
 """
 
 _AS_USER = r"""
-exec </dev/null 2>&1
+exec 2>&1
 entry=$(getent passwd "$user") || { printf 'user=%s\nfailed=user\ncode=1\n' "$user"; exit 1; }
 home=$(printf '%s\n' "$entry" | cut -d: -f6)
 cd /
