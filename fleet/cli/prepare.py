@@ -1,0 +1,146 @@
+"""From the options of a verb to a run: hosts, recipes, passwords, settings and reporters. Nothing is connected yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fleet.cli.options import Login, What, Which
+from fleet.cli.passwords import login_password, sudo_password
+from fleet.cli.session import Session
+from fleet.console import Lines, progress, tell_warning
+from fleet.errors import SelectionError, UsageError
+from fleet.events import Report, Reporters
+from fleet.inventory import Inventory, locate, read
+from fleet.model import Facts, Host
+from fleet.selection import FactTerm, Selection, matches, select
+
+if TYPE_CHECKING:
+    from fleet.cookbook import Recipes
+    from fleet.job import Run
+    from fleet.logs import Logs
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a verb needs to go."""
+
+    run: Run
+    hosts: tuple[Host, ...]
+    logs: Logs
+    selection: Selection
+
+    def checked(self, session: Session, report: Report) -> Report:
+        """The report, unless nobody was meant; tells when logs could not be kept."""
+        if self.logs.problem:
+            tell_warning(session.screen, self.logs.problem)
+        if not report.hosts and not report.interrupted:
+            raise SelectionError("no host has these facts", "`fleet facts --all` shows what they have")
+        return report
+
+
+def chosen(which: Which) -> tuple[Inventory, Selection]:
+    """The inventory and the hosts that the words name."""
+    inventory = read(locate(which.inventory))
+    return inventory, select(inventory, which.hosts or (), everything=which.all, exclude=which.exclude or ())
+
+
+def prepare(
+    session: Session,
+    which: Which,
+    login: Login,
+    what: What | None = None,
+    *,
+    allow: frozenset[str] = frozenset(),
+    reporter: Lines | None = None,
+    diff: bool = False,
+) -> Prepared:
+    """Read the files, ask for passwords and make the run. Everything that can be wrong without a network is found here."""
+    what = what or What()
+    inventory, selection = chosen(which)
+    hosts = tuple(_as(login, host) for host in selection.hosts)
+    recipes = _recipes(session, what, hosts)
+    steps, skipped = _steps("--step", what.step or ()), _steps("--skip", what.skip or ())
+    reporter = reporter or progress(session.screen, diff=diff)
+    logs = _logs()
+
+    from fleet.catalog import Resolver
+    from fleet.job import Run, SudoPassword
+    from fleet.recipe import parse_extra
+    from fleet.remote import Settings
+
+    given, ask = sudo_password(session, login.ask_sudo_password, reporter.paused)
+    run = Run(
+        settings=Settings(
+            connect_timeout=login.connect_timeout,
+            connect_deadline=max(30.0, login.connect_timeout),
+            strict_host_keys=login.strict_host_keys,
+            ssh_config=login.ssh_config,
+            password=login_password(session, login.ask_password),
+        ),
+        resolver=Resolver(),
+        recipes=recipes,
+        reporter=Reporters(reporter, logs),
+        inventory={**inventory.hosts, **{host.name: host for host in hosts}},
+        extra=parse_extra(what.extra or ()),
+        recipe=what.recipe,
+        only=steps,
+        left_out=skipped,
+        allow=allow,
+        matches=_matcher(selection.terms),
+        sudo=SudoPassword(given, ask),
+        parallel=login.parallel,
+        logs=logs.folder,
+    )
+    return Prepared(run, hosts, logs, selection)
+
+
+def _as(login: Login, host: Host) -> Host:
+    """The host with what the command line says about logging in."""
+    if login.user:
+        host = replace(host, user=login.user)
+    return replace(host, key=login.identity) if login.identity else host
+
+
+def _logs() -> Logs:
+    from fleet.logs import Logs, home, run_name
+
+    return Logs(home() / run_name())
+
+
+def _recipes(session: Session, what: What, hosts: Sequence[Host]) -> Recipes:
+    """The recipes, those of these hosts loaded already: a mistake in one is told before anything is connected."""
+    from fleet.cookbook import Recipes
+    from fleet.recipe import DEFAULT, parse_extra
+
+    recipes = Recipes()
+    used = {what.recipe or host.recipe or DEFAULT for host in hosts}
+    loaded = [recipes.load(name) for name in sorted(used)]
+    known = frozenset().union(*(recipe.used_vars | recipe.vars.keys() for recipe in loaded))
+    for name in parse_extra(what.extra or ()).keys() - known:
+        tell_warning(session.screen, f"-e {name}=…: no recipe of these hosts uses ${{vars.{name}}}")
+    return recipes
+
+
+def _steps(option: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The names, each of a step; several may stand in one word, with commas."""
+    if not names:
+        return ()
+    from fleet.problems import suggest
+    from fleet.steps import STEPS
+
+    known = [step.name for step in STEPS]
+    given = [name.strip() for word in names for name in word.split(",")]
+    for name in given:
+        if name not in known:
+            raise UsageError(f"{option} {name}: there is no such step{suggest(name, known)}", f"steps are: {', '.join(known)}")
+    return tuple(given)
+
+
+def _matcher(terms: tuple[FactTerm, ...]) -> Callable[[Facts], bool] | None:
+    if not terms:
+        return None
+    from fleet.facts import named
+
+    return lambda facts: matches(named(facts), terms)

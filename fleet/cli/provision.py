@@ -1,0 +1,76 @@
+"""`fleet provision`: make it so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fleet.cli.options import Login, What, Which, command
+from fleet.cli.prepare import prepare
+from fleet.cli.session import Session
+from fleet.console import tell_json, tell_summary
+from fleet.errors import PlanError, UsageError
+from fleet.inventory import locate, read
+from fleet.report import exit_code, to_json
+
+if TYPE_CHECKING:
+    from fleet.saved import SavedPlan
+
+_SUFFIXES = (".json", ".plan")
+
+
+def provision(
+    session: Session,
+    which: Which,
+    what: What,
+    login: Login,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what is changed inside files.")] = False,
+    allow_removal: Annotated[bool, typer.Option("--allow-removal", help="Remove conflicting packages that are in use.")] = False,
+    allow_restart: Annotated[bool, typer.Option("--allow-restart", help="Restart Docker though containers run.")] = False,
+) -> int:
+    """Make the recipe true on the hosts, and prove it. What is as wanted already is left alone.
+
+    HOSTS may also be a file of `fleet plan --out FILE`: then exactly that is done, unless a host has changed since.
+    """
+    saved = _saved(which, what)
+    which = replace(which, hosts=list(saved)) if saved else which
+    allow = frozenset(word for word, given in (("removal", allow_removal), ("restart", allow_restart)) if given)
+    prepared = prepare(session, which, login, what, allow=allow, diff=diff)
+    from fleet import stages
+
+    report = prepared.checked(session, stages.converge(prepared.run, prepared.hosts, saved))
+    if session.screen.json:
+        tell_json(session.screen, to_json(report))
+    else:
+        tell_summary(session.screen.out, report)
+    return exit_code(report)
+
+
+def _saved(which: Which, what: What) -> Mapping[str, SavedPlan] | None:
+    """The plans of a file, when the words name one instead of hosts."""
+    files = [word for word in which.hosts or () if word.endswith(_SUFFIXES) and Path(word).is_file()]
+    if not files:
+        return None
+    if len(which.hosts or ()) > 1 or which.all:
+        raise UsageError(f"{files[0]} is a saved plan, which names its own hosts", f"fleet provision {files[0]}")
+    if what != What():
+        raise UsageError(f"{files[0]} is a saved plan, which says already what is done", "leave out -r, -e, --step and --skip")
+    from fleet import saved
+    from fleet.steps import STEPS
+
+    plans = saved.read(Path(files[0]), STEPS)
+    if not plans:
+        raise PlanError("has no hosts", "make it anew: fleet plan --all --out plan.json", path=files[0])
+    inventory = read(locate(which.inventory))
+    strange = [name for name in plans if name not in inventory.hosts]
+    if strange:
+        hint = f"use the inventory that the plan was made with; this one is {inventory.path}"
+        raise PlanError(f"is for hosts that the inventory does not have: {', '.join(strange)}", hint, path=files[0])
+    return plans
+
+
+app = command(provision)

@@ -1,0 +1,55 @@
+"""`fleet run HOSTS -- COMMAND`: a command of your own on many hosts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from fleet.cli.options import Login, Which, command
+from fleet.cli.prepare import prepare
+from fleet.cli.session import Session
+from fleet.console import Output, tell_json, tell_run_report
+from fleet.errors import UsageError
+from fleet.report import exit_code, to_json
+
+
+class AfterDashes(TyperCommand):
+    """Keeps the words after ``--`` apart from the hosts."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--" in args:
+            place = args.index("--")
+            ctx.obj.words = tuple(args[place + 1 :])
+            args = args[:place]
+        return super().parse_args(ctx, args)
+
+
+def run(
+    session: Session,
+    which: Which,
+    login: Login,
+    sudo: Annotated[bool, typer.Option("--sudo", help="As root.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=1, help="For the command, on each host.")] = 600.0,
+) -> int:
+    """Run a command on the hosts: fleet run HOSTS -- COMMAND...
+
+    A single word is a line for the shell: fleet run pi-1 -- 'df -h | tail -1'. Several words are one command, each passed
+    on as it is: fleet run pi-1 -- ls 'a file'. Its output goes to stdout, with the host's name if there are several.
+    """
+    if not session.words or not session.words[0]:
+        raise UsageError("there is no command to run", "put it behind two dashes: fleet run pi-kitchen -- uptime")
+    prepared = prepare(session, which, login, reporter=Output(session.screen))
+    from fleet import stages
+
+    report = stages.command(prepared.run, prepared.hosts, session.words, sudo=sudo, timeout=timeout)
+    report = prepared.checked(session, report)
+    if session.screen.json:
+        tell_json(session.screen, to_json(report))
+    else:
+        tell_run_report(session.screen, report)
+    return exit_code(report)
+
+
+app = command(run, cls=AfterDashes)

@@ -1,0 +1,105 @@
+"""Plans for people: what would change and why, hosts with equal plans together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fleet.console.stream import Stream, clean
+from fleet.console.words import counted, marked, wrapped
+from fleet.model import (
+    Action,
+    Blocked,
+    Change,
+    Download,
+    Plan,
+    Planned,
+    Reconnect,
+    Remove,
+    Run,
+    Satisfied,
+    Skipped,
+    Verdict,
+    Write,
+)
+
+
+def title(action: Action) -> str:
+    """What an action does, in a few words."""
+    match action:
+        case Run():
+            return action.title
+        case Write():
+            return f"write {action.path}"
+        case Remove():
+            return f"remove {action.path}"
+        case Download():
+            return f"download {action.url} to {action.path}"
+        case Reconnect():
+            return f"log in again: {action.why}"
+
+
+def tell_plans(stream: Stream, plans: Sequence[Plan], *, verbose: int = 0, diff: bool = False) -> None:
+    """Print plans, those that are equal but for the host as one."""
+    together: dict[tuple[str, tuple[Planned, ...]], list[str]] = {}
+    for plan in plans:
+        together.setdefault((plan.recipe, plan.steps), []).append(plan.host)
+    for (recipe, steps), hosts in together.items():
+        plan = Plan(", ".join(hosts), recipe, steps)
+        for line in plan_lines(stream, plan, verbose=verbose, diff=diff):
+            stream.line(line)
+        stream.line()
+
+
+def plan_lines(stream: Stream, plan: Plan, *, verbose: int = 0, diff: bool = False) -> Iterator[str]:
+    """One plan: a head, then a line a step; satisfied steps only when asked for or when they warn."""
+    heads = list(wrapped(f"{plan.host}: {in_short(plan)} (recipe {plan.recipe})", stream.width, "  ", ""))
+    yield from (stream.paint(head, "bold") for head in heads)
+    width = max((len(step.step) for step in plan.steps), default=0)
+    for step in plan.steps:
+        if verbose or not isinstance(step.verdict, Satisfied) or step.verdict.warnings:
+            yield from _step_lines(stream, step, width, verbose, diff)
+
+
+def in_short(plan: Plan) -> str:
+    """5 changes, 1 blocked."""
+    blocked = f", {len(plan.blocked)} blocked" if plan.blocked else ""
+    return f"{counted(len(plan.changes), 'change')}{blocked}"
+
+
+def _step_lines(stream: Stream, step: Planned, width: int, verbose: int, diff: bool) -> Iterator[str]:
+    word, style = _word(step.verdict)
+    lead = f"  {word:<7}  {step.step:<{width}}  "
+    indent = " " * len(lead)
+    first, *others = wrapped(step.verdict.why, stream.width, indent, lead)
+    yield first.replace(word, stream.paint(word, style), 1)
+    yield from others
+    if isinstance(step.verdict, Blocked):
+        yield from marked(stream, "hint", step.verdict.hint, indent)
+    if isinstance(step.verdict, Change):
+        if verbose:
+            for action in step.verdict.actions:
+                yield from wrapped(title(action), stream.width, f"{indent}  ", f"{indent}> ")
+        if diff and step.verdict.diff:
+            yield from (indent + painted_diff(stream, line) for line in step.verdict.diff.splitlines())
+    if isinstance(step.verdict, Change | Satisfied):
+        for warning in step.verdict.warnings:
+            yield from marked(stream, "warning", warning, indent)
+
+
+def _word(verdict: Verdict) -> tuple[str, str]:
+    match verdict:
+        case Change():
+            return "change", "change"
+        case Blocked():
+            return "blocked", "blocked"
+        case Skipped():
+            return "skipped", "skipped"
+        case Satisfied():
+            return "ok", "ok"
+
+
+def painted_diff(stream: Stream, line: str) -> str:
+    """A line of a unified diff in its colour."""
+    styles = {"+": "added", "-": "removed", "@": "dim"}
+    text = clean(line)
+    return stream.paint(text, styles[text[0]]) if text[:1] in styles else text
