@@ -110,6 +110,12 @@ class CatalogError(FleetError):
     stage = "catalog"
 
 
+class NotSelected(FleetError):
+    """The host's facts don't match the selection: it was not meant, so it is not reported."""
+
+    stage = "selection by facts"
+
+
 class Interrupted(FleetError):
     """The person at the keyboard stopped the run."""
 

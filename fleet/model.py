@@ -141,14 +141,14 @@ class Run:
     """Run a POSIX sh script as root. ``unless`` is an sh test: when it holds on the host, there is nothing to do.
 
     ``timeout`` is in seconds and counts on the host itself, so that nothing lives on when the laptop is gone.
-    ``retry_locked`` runs it again while another program holds one of apt's locks, until the timeout.
+    ``lock_timeout`` is how many seconds it is run again and again while another program holds one of apt's locks.
     """
 
     title: str
     script: str
     unless: str = ""
     timeout: int = 120
-    retry_locked: bool = False
+    lock_timeout: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,8 +365,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What a command on a host returned; ``seconds`` of wall time as the laptop saw it."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class HostReport:
-    """All that a run has to say of one host."""
+    """All that a run has to say of one host.
+
+    ``saved`` is the host's entry in a file of plans (verb plan), ``output`` what a command returned (verb run).
+    """
 
     host: str
     steps: tuple[StepOutcome, ...] = ()
@@ -376,12 +389,16 @@ class HostReport:
     seconds: float = 0.0
     log: str = ""
     proven: tuple[str, ...] = ()
+    saved: Mapping[str, Any] | None = None
+    output: Done | None = None
 
     @property
     def result(self) -> Result:
-        """The worst of what happened."""
+        """The worst of what happened; of a plan alone, whether it can be done."""
         if self.failure:
             return Result.UNREACHABLE if self.failure.unreachable else Result.FAILED
+        if self.plan and not self.steps:
+            return Result.BLOCKED if self.plan.blocked else Result.OK
         outcomes = {s.outcome for s in self.steps}
         for outcome, result in _WORST_FIRST:
             if outcome in outcomes:
@@ -398,13 +415,3 @@ _WORST_FIRST = (
     (Outcome.BLOCKED, Result.BLOCKED),
     (Outcome.CHANGED, Result.CHANGED),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command on a host returned; ``seconds`` of wall time as the laptop saw it."""
-
-    code: int
-    out: str
-    err: str
-    seconds: float = 0.0

@@ -1,0 +1,47 @@
+# One command each: `make test` passes everything, `make demo` shows the main job; both do all the set-up themselves.
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+
+.PHONY: help setup lab-setup test unit e2e lint types demo bench clean
+
+help:
+	@echo "make test    set up, then lint, types, unit tests and tests on real lab hosts"
+	@echo "make unit    the tests that need neither root nor Linux"
+	@echo "make demo    set up, boot three lab hosts, provision and verify them, clean up"
+	@echo "make bench   converged runs against ssh, pyinfra and ansible-core, as ratios"
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: pyproject.toml
+	tests/tools/setup-python $(VENV)
+	@touch $@
+
+lab-setup: setup
+	$(PY) -m tests.lab setup
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: setup
+	$(VENV)/bin/mypy
+
+unit: setup
+	$(PY) -m pytest -n auto tests/unit tests/golden
+
+e2e: lab-setup
+	$(PY) -m pytest tests/e2e
+
+test: lint types lab-setup
+	$(PY) -m pytest -n auto --dist loadgroup tests
+
+demo: lab-setup
+	tests/tools/demo
+
+bench: lab-setup
+	$(PY) -m pip install --quiet --group bench
+	$(PY) -m tests.bench
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

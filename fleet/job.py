@@ -1,0 +1,107 @@
+"""What a task is told: the run that it belongs to, and the one host that it is for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleet.cookbook import Recipes
+from fleet.events import Reporter
+from fleet.facts import BASE, named
+from fleet.fanout import Stop
+from fleet.model import Data, Facts, Host, Options, Probe, Step
+from fleet.plan import chosen
+from fleet.recipe import DEFAULT, Recipe
+from fleet.shell import Secret
+from fleet.steps import STEPS, probes_of
+from fleet.substitution import Scope
+
+if TYPE_CHECKING:
+    from fleet.catalog import Resolver
+    from fleet.remote import Settings
+    from fleet.saved import SavedPlan
+
+PROBES: tuple[Probe[Any], ...] = (*BASE, *(p for p in probes_of(STEPS) if p not in BASE))
+"""Every host is asked all of it, whatever its recipe, in one script that is the same for all."""
+
+ALLOWED: Mapping[str, tuple[str, str]] = {
+    "removal": ("conflicts", "remove"),
+    "restart": ("engine", "allow_restart"),
+}
+"""What a flag of the command line allows: the step and the option of it that it sets."""
+
+
+class SudoPassword:
+    """One sudo password for the fleet, asked at most once, and only when some host needs it."""
+
+    def __init__(self, given: Secret | None = None, ask: Callable[[], Secret | None] | None = None) -> None:
+        self._password = given
+        self._ask = ask
+        self._lock = threading.Lock()
+
+    @property
+    def known(self) -> Secret | None:
+        """The password, if it has been given already."""
+        return self._password
+
+    def get(self) -> Secret | None:
+        """The password, asked for when nobody has been asked yet; None when there is nobody to ask."""
+        with self._lock:
+            if self._password is None and self._ask is not None:
+                ask, self._ask = self._ask, None
+                self._password = ask()
+            return self._password
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that the hosts of one run have in common. Times are in seconds."""
+
+    settings: Settings
+    resolver: Resolver
+    recipes: Recipes
+    reporter: Reporter = field(default_factory=Reporter)
+    inventory: Mapping[str, Host] = field(default_factory=dict)
+    extra: Mapping[str, Data] = field(default_factory=dict)
+    recipe: str | None = None
+    only: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    allow: frozenset[str] = frozenset()
+    matches: Callable[[Facts], bool] | None = None
+    sudo: SudoPassword = field(default_factory=SudoPassword)
+    parallel: int = 32
+    probe_timeout: float = 120.0
+    stop: Stop = field(default_factory=Stop)
+    logs: Path | None = None
+
+    def job(self, host: Host) -> Job:
+        """The part of this run that is for one host; raises RecipeError when its recipe is wrong."""
+        return Job(self, host, self.recipes.load(self.recipe or host.recipe or DEFAULT))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One host's part of a run."""
+
+    run: Run
+    host: Host
+    recipe: Recipe
+    saved: SavedPlan | None = None
+
+    @property
+    def steps(self) -> tuple[Step[Any], ...]:
+        """The recipe's steps and what they require; with `--step` those named there."""
+        own = chosen(STEPS, tuple(self.recipe.sections))
+        return chosen(own, self.run.only) if self.run.only else own
+
+    def options_of(self, facts: Facts) -> Callable[[Step[Any]], Options]:
+        """How each step's options are found for this host; raises RecipeError with file and line."""
+        scope = Scope(vars={**self.host.vars, **self.run.extra}, facts=named(facts))
+        return lambda step: self._allowed(step, self.recipe.options(step, scope))
+
+    def _allowed(self, step: Step[Any], options: Options) -> Options:
+        granted = [option for word, (name, option) in ALLOWED.items() if name == step.name and word in self.run.allow]
+        return options.model_copy(update=dict.fromkeys(granted, True)) if granted else options

@@ -1,0 +1,130 @@
+"""The spine: connect, let the task walk, and turn whatever happens on a host into its report. Nothing is printed here.
+
+Every host walks by itself from its connection to its proof, so one that hangs holds up no other; what they share (the
+look-ups, the sudo password) is shared through the run.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fleet.errors import FleetError, Interrupted, NotSelected, Unreachable
+from fleet.events import Report, RunInfo
+from fleet.fanout import fan_out
+from fleet.job import Job, Run
+from fleet.model import Failure, Host, HostReport
+from fleet.saved import SavedPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb of the command line and the task that it walks every host through."""
+
+    name: str
+    task: str
+    arguments: Mapping[str, Any]
+
+
+def gather(run: Run, hosts: Sequence[Host]) -> Report:
+    """`fleet facts`: stop after the probe."""
+    return walk(run, hosts, Verb("facts", "facts", {}))
+
+
+def propose(run: Run, hosts: Sequence[Host]) -> Report:
+    """`fleet plan`: stop after the plan; nothing is changed."""
+    return walk(run, hosts, Verb("plan", "plan", {}))
+
+
+def converge(run: Run, hosts: Sequence[Host], saved: Mapping[str, SavedPlan] | None = None) -> Report:
+    """`fleet provision`: to the end. With ``saved``, by the plans of a file."""
+    return walk(run, hosts, Verb("provision", "provision", {}), saved)
+
+
+def check(run: Run, hosts: Sequence[Host]) -> Report:
+    """`fleet verify`: the plan must come out empty, and the proof must hold."""
+    return walk(run, hosts, Verb("verify", "verify", {}))
+
+
+def command(run: Run, hosts: Sequence[Host], words: Sequence[str], *, sudo: bool, timeout: float) -> Report:
+    """`fleet run`: one command of the user's own on every host."""
+    return walk(run, hosts, Verb("run", "command", {"words": tuple(words), "sudo": sudo, "timeout": timeout}))
+
+
+def walk(run: Run, hosts: Sequence[Host], verb: Verb, saved: Mapping[str, SavedPlan] | None = None) -> Report:
+    """Fan out over the hosts and collect their reports, in the order of ``hosts``."""
+    started = time.monotonic()
+    info = RunInfo(verb.name, tuple(hosts), _name())
+    run.reporter.run_started(info)
+    found = fan_out(
+        hosts,
+        lambda host: _walk_one(run, host, verb, (saved or {}).get(host.name)),
+        parallel=run.parallel,
+        stop=run.stop,
+        interrupting=run.reporter.interrupting,
+    )
+    reports = [found[host.name] if host.name in found else _unfinished(run, host) for host in hosts]
+    kept = tuple(r for r in reports if not _is_filtered(r))
+    report = Report(verb.name, info.name, kept, time.monotonic() - started, run.stop.is_wanted)
+    run.reporter.run_finished(report)
+    return report
+
+
+def _name() -> str:
+    """A run's name sorts by time and never comes twice."""
+    return f"{datetime.now():%Y-%m-%dT%H.%M.%S}-{secrets.token_hex(2)}"
+
+
+def _is_filtered(report: HostReport) -> bool:
+    return report.failure is not None and report.failure.stage == NotSelected.stage
+
+
+def _unfinished(run: Run, host: Host) -> HostReport:
+    report = HostReport(
+        host.name, failure=Failure(Interrupted.stage, "stopped by Ctrl-C before it was done", "Run the same command again.")
+    )
+    run.reporter.host_finished(report)
+    return report
+
+
+def _walk_one(run: Run, host: Host, verb: Verb, saved: SavedPlan | None) -> HostReport:
+    started = time.monotonic()
+    try:
+        report = _on_connection(run, _job(run, host, saved), verb)
+    except FleetError as error:
+        failure = Failure(error.stage, error.message, error.hint, isinstance(error, Unreachable))
+        report = HostReport(host.name, failure=failure)
+    except Exception as error:  # a bug must not take the other hosts with it; the traceback goes to the host's log
+        run.reporter.output(host.name, _traceback(error))
+        failure = Failure("bug", f"unexpected {type(error).__name__}: {error}", "Please report this, with the log of this host.")
+        report = HostReport(host.name, failure=failure)
+    report = report.but(seconds=time.monotonic() - started, log=str(run.logs / f"{host.name}.log") if run.logs else "")
+    run.reporter.host_finished(report)
+    return report
+
+
+def _traceback(error: Exception) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))
+
+
+def _job(run: Run, host: Host, saved: SavedPlan | None) -> Job:
+    job = run.job(host)
+    return Job(run, host, job.recipe, saved) if saved else job
+
+
+def _on_connection(run: Run, job: Job, verb: Verb) -> HostReport:
+    from fleet.remote import connect
+    from fleet.tasks import TASKS
+
+    run.stop.check()
+    run.reporter.stage(job.host.name, "connecting")
+    task: Callable[..., HostReport] = TASKS[verb.task]
+    with connect(job.host, run.settings, gateways=run.inventory) as c:
+        c.job = job
+        return task(c, **verb.arguments)

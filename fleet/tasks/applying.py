@@ -1,0 +1,199 @@
+"""Carry out a plan on one host: the one place where actions are interpreted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from fleet.errors import ConnectionLost, FleetError, Interrupted, RemoteError
+from fleet.job import Job
+from fleet.model import (
+    Action,
+    Blocked,
+    Change,
+    Done,
+    Download,
+    Outcome,
+    Plan,
+    Planned,
+    Reconnect,
+    Remove,
+    Run,
+    Satisfied,
+    Skipped,
+    StepOutcome,
+    Write,
+)
+from fleet.remote import execute, stage, upload
+from fleet.shell import check_unchanged, place_file, quote, script_of, write_file
+from fleet.steps import STEPS
+from fleet.tasks.fab import reconnect
+
+HAS_CHANGED = 65
+"""Exit code of a file action which found something other than the plan saw (EX_DATAERR of sysexits.h)."""
+
+LOCKED = ("could not get lock", "unable to acquire the dpkg frontend lock", "unable to lock")
+"""What apt and dpkg say (in the C locale) while another program holds a lock."""
+
+_LOCK_PAUSE = 5.0
+_WRITE_SECONDS = 60
+_UPLOAD_SECONDS = 1800
+
+
+def apply(c: Any, job: Job, plan: Plan) -> tuple[StepOutcome, ...]:
+    """Every step's outcome, in order. A failed step takes along those that require it, and no others."""
+    outcomes: dict[str, StepOutcome] = {}
+    for planned in plan.steps:
+        outcome = _outcome(c, job, planned, outcomes)
+        outcomes[planned.step] = outcome
+        job.run.reporter.step_finished(job.host.name, outcome)
+    return tuple(outcomes.values())
+
+
+def _outcome(c: Any, job: Job, planned: Planned, so_far: dict[str, StepOutcome]) -> StepOutcome:
+    match planned.verdict:
+        case Satisfied(why, warnings):
+            return StepOutcome(planned.step, Outcome.OK, why, warnings=warnings)
+        case Blocked(why, hint):
+            return StepOutcome(planned.step, Outcome.BLOCKED, why, hint)
+        case Skipped(why):
+            return StepOutcome(planned.step, Outcome.SKIPPED, why)
+        case Change() as change:
+            spoilt = "stopped by Ctrl-C" if job.run.stop.is_wanted else _spoilt(planned.step, so_far)
+            if spoilt:
+                return StepOutcome(planned.step, Outcome.SKIPPED, spoilt)
+            return _change(c, job, planned.step, change)
+
+
+def _spoilt(name: str, so_far: dict[str, StepOutcome]) -> str:
+    """Why a step can't be done now: something that it requires has failed."""
+    if any(o.outcome is Outcome.FAILED and o.why.startswith(_LOST) for o in so_far.values()):
+        return "the connection was lost before"
+    requires = next(step.requires for step in STEPS if step.name == name)
+    failed = [r for r in requires if r in so_far and so_far[r].outcome in (Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED)]
+    return f"{failed[0]} {so_far[failed[0]].outcome}" if failed else ""
+
+
+_LOST = "the connection broke"
+
+
+def _change(c: Any, job: Job, step: str, change: Change) -> StepOutcome:
+    started = time.monotonic()
+    job.run.reporter.step_started(job.host.name, step, change.why)
+    try:
+        for action in change.actions:
+            _perform(c, job, step, action)
+    except Interrupted as error:
+        return StepOutcome(step, Outcome.FAILED, error.message, error.hint, time.monotonic() - started)
+    except ConnectionLost as error:
+        hint = error.hint or "Run the same command again: what is done stays done."
+        return StepOutcome(step, Outcome.FAILED, f"{_LOST}: {error.message}", hint, time.monotonic() - started)
+    except FleetError as error:
+        return StepOutcome(step, Outcome.FAILED, error.message, error.hint, time.monotonic() - started)
+    return StepOutcome(step, Outcome.CHANGED, change.why, "", time.monotonic() - started, change.warnings)
+
+
+def _perform(c: Any, job: Job, step: str, action: Action) -> None:
+    job.run.reporter.action(job.host.name, step, title_of(action))
+    with job.run.stop.acting(job.host.name):
+        match action:
+            case Run():
+                _run(c, job, action)
+            case Write(path, content, was, mode):
+                _file_action(c, job, write_file(path, content, mode, was))
+            case Remove(path, was):
+                _file_action(c, job, script_of(f"target={quote(path)}", check_unchanged(was), 'rm -f "$target"'))
+            case Download():
+                _download(c, job, action)
+            case Reconnect():
+                reconnect(c)
+
+
+def title_of(action: Action) -> str:
+    """What an action does, in a few words for people."""
+    match action:
+        case Run(title):
+            return title
+        case Write(path):
+            return f"write {path}"
+        case Remove(path):
+            return f"remove {path}"
+        case Download(url, path):
+            return f"bring {url.rpartition('/')[2]} to {path}"
+        case Reconnect(why):
+            return f"log in again: {why}"
+
+
+def _as_root(c: Any, job: Job, script: str, timeout: float) -> Done:
+    say = lambda line: job.run.reporter.output(job.host.name, line)  # noqa: E731
+    return execute(c, script, root=True, sudo_password=job.run.sudo.known, timeout=timeout, on_line=say)
+
+
+def _run(c: Any, job: Job, action: Run) -> None:
+    script = f"if ( {action.unless} ) >/dev/null 2>&1; then exit 0; fi\n" if action.unless else ""
+    script += f"set -e\n{action.script}\n"
+    deadline = time.monotonic() + action.lock_timeout
+    while True:
+        done = _as_root(c, job, script, action.timeout)
+        if done.code == 0:
+            return
+        if not _is_locked(done) or time.monotonic() >= deadline:
+            raise _failed(action, done)
+        job.run.reporter.note(job.host.name, f"waiting: {_last_words(done)}")
+        job.run.stop.wait(_LOCK_PAUSE)
+
+
+def _is_locked(done: Done) -> bool:
+    said = done.err.lower()
+    return any(words in said for words in LOCKED)
+
+
+def _last_words(done: Done) -> str:
+    """The last telling line that a command printed: apt's own E: line if there is one."""
+    lines = [line.strip() for line in (done.err.strip() or done.out.strip()).splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("E:", "Error:", "error:", "dpkg: error"))]
+    return (errors or lines or ["it printed nothing"])[0 if errors else -1]
+
+
+def _failed(action: Run, done: Done) -> RemoteError:
+    hint = next((hint for words, hint in HINTS if words in (done.err + done.out).lower()), "The whole output is in the log.")
+    return RemoteError(f"{action.title}: exit code {done.code}: {_last_words(done)}", hint)
+
+
+HINTS: Sequence[tuple[str, str]] = (
+    (LOCKED[0], "Another program uses apt; wait until it is done (ps ax | grep -E 'apt|dpkg'), or raise apt: {lock_timeout: …}."),
+    (LOCKED[1], "Another program uses apt; wait until it is done (ps ax | grep -E 'apt|dpkg'), or raise apt: {lock_timeout: …}."),
+    ("not valid yet", "The host's clock is behind: sudo timedatectl set-ntp true, wait a minute, and run again."),
+    ("conflicting values set for option signed-by", "Two sources name one repository with different keys; remove one of them."),
+    ("temporary failure resolving", "The host can't resolve names: look at its DNS (resolvectl status; /etc/resolv.conf)."),
+    ("could not resolve", "The host can't resolve names: look at its DNS (resolvectl status; /etc/resolv.conf)."),
+    ("no space left on device", "Its disk is full: sudo apt-get clean; sudo journalctl --vacuum-size=50M; docker system prune."),
+    (
+        "is not bound",
+        "A key of the distribution is out of date: install its newer keyring package (raspberrypi-archive-keyring).",
+    ),
+    ("no_pubkey", "A key of one of the host's apt sources is missing; install that repository's keyring package."),
+    ("failed to fetch", "The host can't reach one of its apt sources; look at its network, or remove a source that is gone."),
+    ("does not have a release file", "One of the host's apt sources is gone; remove it from /etc/apt/sources.list.d."),
+    ("toomanyrequests", "Docker Hub's limit is used up (it counts per address); wait, log in, or use a mirror."),
+    ("dpkg was interrupted", "On the host: sudo dpkg --configure -a"),
+)
+"""Remedies by what apt, dpkg and docker say."""
+
+
+def _file_action(c: Any, job: Job, script: str) -> None:
+    done = _as_root(c, job, script, _WRITE_SECONDS)
+    if done.code == HAS_CHANGED:
+        raise RemoteError(_last_words(done), "Somebody else is at work there. Run again: the plan is made anew.")
+    if done.code:
+        raise RemoteError(
+            f"a file could not be written: {_last_words(done)}", "Is its file system full or read-only? (df -h; mount)"
+        )
+
+
+def _download(c: Any, job: Job, action: Download) -> None:
+    local = job.run.resolver.download(action.url, action.sha256)
+    staged = f"{stage(c)}/{action.sha256}"
+    upload(c, local, staged, mode=0o644, timeout=_UPLOAD_SECONDS)
+    _file_action(c, job, place_file(staged, action.path, action.sha256, action.mode, action.owner))

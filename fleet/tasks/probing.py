@@ -1,0 +1,116 @@
+"""Ask a host everything in one exec, and work out its plan."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fleet import facts as facts_room
+from fleet import plan as plan_room
+from fleet import saved as saved_room
+from fleet.errors import PlanError, SudoError
+from fleet.facts import MACHINE, ROOT_WAYS, SUDO
+from fleet.job import PROBES, Job
+from fleet.model import Catalog, Facts, Options, Plan
+from fleet.remote import probe as remote_probe
+from fleet.remote import way_of
+from fleet.steps import STEPS
+
+NEEDS_PASSWORD = "needs-password"  # noqa: S105
+_HINTS: Mapping[str, tuple[str, str]] = {
+    NEEDS_PASSWORD: (
+        "sudo wants a password on this host, and none was given",
+        "Type it once for the fleet with -K, or put it into FLEET_SUDO_PASSWORD; or allow sudo without one:"
+        " echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_{user}-nopasswd",
+    ),
+    "wrong-password": (
+        "sudo refused the password",
+        "Type it again (-K); nothing was changed on this host. One password is used for the whole fleet.",
+    ),
+    "none": (
+        "user {user} has no root rights here: no sudo, or not allowed to use it",
+        "On the host, as root: usermod -aG sudo {user}; or log in as root with user: root in the inventory.",
+    ),
+}
+
+
+def ask(c: Any, job: Job) -> Facts:
+    """Probe the host; what needs root is unknown when there is no way to root. Asks for a sudo password at most once."""
+    facts = _ask_once(c, job)
+    if facts[SUDO] == NEEDS_PASSWORD and job.run.sudo.known is None and job.run.sudo.get() is not None:
+        facts = _ask_once(c, job)
+    return facts
+
+
+def _ask_once(c: Any, job: Job) -> Facts:
+    nonce = secrets.token_hex(8)
+    framed = facts_room.script(PROBES, nonce)
+    clock = f"fleet_now={int(time.time())}\n"
+    done = remote_probe(c, clock + framed.user, framed.root, sudo_password=job.run.sudo.known, timeout=job.run.probe_timeout)
+    return facts_room.read(PROBES, nonce, done.out).but(SUDO, str(way_of(done.out)))
+
+
+def require_root(facts: Facts) -> None:
+    """Raise SudoError, with the remedy, unless there is a way to root."""
+    way = facts[SUDO]
+    if way in ROOT_WAYS:
+        return
+    user = facts[facts_room.SESSION].user or "the login user"
+    why, hint = _HINTS.get(way, _HINTS["none"])
+    raise SudoError(why.format(user=user), hint.format(user=user))
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan with what it was made from."""
+
+    plan: Plan
+    catalog: Catalog
+    options: Mapping[str, Options]
+    facts: Facts
+
+
+def propose(job: Job, facts: Facts) -> Proposal:
+    """Build the plan, and look up on the way what only the network knows."""
+    options_of = job.options_of(facts)
+    return _built(job, facts, {step.name: options_of(step) for step in job.steps}, Catalog())
+
+
+def propose_again(job: Job, facts: Facts, before: Proposal) -> Proposal:
+    """The plan from newer facts, for the same options and with what the network has said already."""
+    return _built(job, facts, before.options, before.catalog)
+
+
+def _built(job: Job, facts: Facts, options: Mapping[str, Options], catalog: Catalog) -> Proposal:
+    steps = [step for step in STEPS if step.name in options]
+    while True:
+        found = plan_room.build(
+            job.host, job.recipe.name, steps, facts, lambda step: options[step.name], catalog, job.run.left_out
+        )
+        if isinstance(found, Plan):
+            return Proposal(found, catalog, options, facts)
+        job.run.stop.check()
+        catalog = job.run.resolver.resolve(found.queries, catalog)
+
+
+def repeat(job: Job, facts: Facts) -> Proposal:
+    """The plan of a file, made again from today's facts; raises PlanError when it comes out otherwise."""
+    saved = job.saved
+    if saved is None:
+        return propose(job, facts)
+    if saved.machine_id != facts[MACHINE].machine_id:
+        raise PlanError(f"the plan for {job.host.name} was made for another machine (its machine-id differs)", _AGAIN)
+    names = {row["step"] for row in saved.text["steps"]}
+    steps = tuple(step for step in STEPS if step.name in names)
+    left_out = tuple(p["step"] for p in saved.text["steps"] if p["why"] == plan_room.LEFT_OUT)
+    found = plan_room.build(job.host, saved.plan.recipe, steps, facts, saved.options_of, saved.catalog, left_out)
+    changed = saved_room.differences(saved, found) if isinstance(found, Plan) else ("engine",)
+    if not isinstance(found, Plan) or changed:
+        raise PlanError(f"{job.host.name} has changed since the plan was made ({', '.join(changed)})", _AGAIN)
+    return Proposal(found, saved.catalog, {step.name: saved.options_of(step) for step in steps}, facts)
+
+
+_AGAIN = "Nothing was changed. Make the plan anew: fleet plan … --out FILE"

@@ -1,0 +1,137 @@
+"""The program for one host, one function a verb: how far the walk goes. Each returns the host's report and raises FleetErrors."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from fleet import saved as saved_room
+from fleet.errors import NotSelected
+from fleet.facts import MACHINE, ROOT_WAYS, SUDO
+from fleet.job import Job
+from fleet.model import Blocked, Change, Facts, HostReport, Outcome, Satisfied, Skipped, StepOutcome, Verdict
+from fleet.remote import execute
+from fleet.shell import quote
+from fleet.tasks import applying, probing, proving
+from fleet.tasks.fab import reconnect
+from fleet.tasks.probing import Proposal
+
+NEEDS_ENGINE = ("engine", "service")
+"""Without these in the recipe there is nothing to prove; without them in order there is no use in trying."""
+
+
+def facts(c: Any, job: Job) -> HostReport:
+    """Probe, and no more."""
+    _stage(job, "probing")
+    found = _ask(c, job)
+    warnings = () if found[SUDO] in ROOT_WAYS else (f"sudo: {found[SUDO]}; what only root sees is unknown",)
+    return HostReport(job.host.name, facts=found, steps=_warn("facts", warnings))
+
+
+def plan(c: Any, job: Job) -> HostReport:
+    """Probe and plan."""
+    proposal = _propose(c, job)
+    job.run.reporter.planned(job.host.name, proposal.plan)
+    return HostReport(job.host.name, plan=proposal.plan, facts=proposal.facts, saved=_saved(proposal))
+
+
+def provision(c: Any, job: Job) -> HostReport:
+    """Probe, plan, apply, probe again, prove. A host that is as wanted costs the first probe alone."""
+    proposal = _propose(c, job)
+    job.run.reporter.planned(job.host.name, proposal.plan)
+    report = HostReport(job.host.name, plan=proposal.plan, facts=proposal.facts)
+    _stage(job, "applying" if proposal.plan.changes else "done")
+    outcomes = applying.apply(c, job, proposal.plan)
+    if not any(o.outcome is Outcome.CHANGED for o in outcomes):
+        return report.but(steps=outcomes)
+    job.run.stop.check()
+    return _checked(c, job, report.but(steps=outcomes), proposal)
+
+
+def _checked(c: Any, job: Job, report: HostReport, before: Proposal) -> HostReport:
+    _stage(job, "checking")
+    reconnect(c)
+    after = probing.propose_again(job, probing.ask(c, job), before)
+    outcomes = proving.confirm(report.steps, after.plan)
+    report = report.but(steps=outcomes, facts=after.facts)
+    if not _can_prove(after, outcomes):
+        return report
+    _stage(job, "proving")
+    proof, proven = proving.prove(c, job, after)
+    job.run.reporter.step_finished(job.host.name, proof)
+    return report.but(steps=(*outcomes, proof), proven=proven)
+
+
+def _can_prove(proposal: Proposal, outcomes: tuple[StepOutcome, ...]) -> bool:
+    well = {o.step for o in outcomes if o.outcome in (Outcome.OK, Outcome.CHANGED)}
+    return all(name in well for name in NEEDS_ENGINE if name in proposal.options) and "engine" in proposal.options
+
+
+def verify(c: Any, job: Job) -> HostReport:
+    """Probe, plan, and anything but an empty plan is a difference; then the proof."""
+    proposal = _propose(c, job)
+    outcomes = tuple(_difference(job, p.step, p.verdict) for p in proposal.plan.steps)
+    report = HostReport(job.host.name, plan=proposal.plan, facts=proposal.facts, steps=outcomes)
+    for outcome in outcomes:
+        job.run.reporter.step_finished(job.host.name, outcome)
+    if not _can_prove(proposal, outcomes):
+        return report
+    _stage(job, "proving")
+    proof, proven = proving.prove(c, job, proposal)
+    job.run.reporter.step_finished(job.host.name, proof)
+    return report.but(steps=(*outcomes, proof), proven=proven)
+
+
+def _difference(job: Job, step: str, verdict: Verdict) -> StepOutcome:
+    match verdict:
+        case Satisfied(why, warnings):
+            return StepOutcome(step, Outcome.OK, why, warnings=warnings)
+        case Change(why):
+            return StepOutcome(step, Outcome.FAILED, f"not as wanted: {why}", f"fleet provision {job.host.name}")
+        case Blocked(why, hint):
+            return StepOutcome(step, Outcome.BLOCKED, why, hint)
+        case Skipped(why):
+            return StepOutcome(step, Outcome.SKIPPED, why)
+
+
+def command(c: Any, job: Job, words: tuple[str, ...], sudo: bool, timeout: float) -> HostReport:
+    """One command of the user's own. A single word is a line for the shell; several are one command, quoted."""
+    if job.run.matches is not None or (sudo and job.run.sudo.known is None):
+        found = _ask(c, job)
+        if sudo:
+            probing.require_root(found)
+    line = words[0] if len(words) == 1 else shlex.join(words)
+    _stage(job, "running")
+    say = lambda text: job.run.reporter.output(job.host.name, text)  # noqa: E731
+    with job.run.stop.acting(job.host.name):
+        done = execute(c, f"sh -c {quote(line)}", root=sudo, sudo_password=job.run.sudo.known, timeout=timeout, on_line=say)
+    outcome = StepOutcome("run", Outcome.OK if done.code == 0 else Outcome.FAILED, f"exit code {done.code}", seconds=done.seconds)
+    return HostReport(job.host.name, steps=(outcome,), output=done)
+
+
+def _propose(c: Any, job: Job) -> Proposal:
+    _stage(job, "probing")
+    found = _ask(c, job)
+    probing.require_root(found)
+    _stage(job, "planning")
+    return probing.repeat(job, found)
+
+
+def _ask(c: Any, job: Job) -> Facts:
+    found = probing.ask(c, job)
+    if job.run.matches is not None and not job.run.matches(found):
+        raise NotSelected(f"{job.host.name} does not match the facts asked for")
+    return found
+
+
+def _saved(proposal: Proposal) -> dict[str, Any]:
+    return saved_room.to_data(proposal.plan, proposal.facts[MACHINE].machine_id, proposal.options, proposal.catalog)
+
+
+def _warn(step: str, warnings: tuple[str, ...]) -> tuple[StepOutcome, ...]:
+    return (StepOutcome(step, Outcome.OK, "", warnings=warnings),) if warnings else ()
+
+
+def _stage(job: Job, stage: str) -> None:
+    job.run.stop.check()
+    job.run.reporter.stage(job.host.name, stage)

@@ -1,0 +1,89 @@
+"""After a change: is it so? And does Docker really run a container, as each user that was promised it?"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from fleet.errors import FleetError
+from fleet.facts import ACCOUNTS, SESSION
+from fleet.job import Job
+from fleet.model import Change, Outcome, Plan, Satisfied, StepOutcome
+from fleet.proof import SECONDS, Proof, for_user, proof_script, read_proof
+from fleet.remote import execute
+from fleet.steps.group import GroupOptions, members
+from fleet.steps.platform import PLATFORM
+from fleet.tasks.probing import Proposal
+
+PROOF = "proof"
+"""The name under which the proof stands in a report, behind the steps."""
+
+
+def confirm(outcomes: Iterable[StepOutcome], after: Plan) -> tuple[StepOutcome, ...]:
+    """Changed means proven: a step counts as changed only if the probe after it finds it satisfied."""
+    verdicts = {p.step: p.verdict for p in after.steps}
+    return tuple(_confirmed(outcome, verdicts.get(outcome.step)) for outcome in outcomes)
+
+
+def _confirmed(outcome: StepOutcome, verdict: object) -> StepOutcome:
+    if outcome.outcome is not Outcome.CHANGED or isinstance(verdict, Satisfied):
+        return outcome
+    now = verdict.why if isinstance(verdict, Change) else "it can't be told"
+    return replace(
+        outcome,
+        outcome=Outcome.FAILED,
+        why=f"all its actions succeeded, yet the probe after them still wants: {now}",
+        hint="Something on the host undoes it (another tool? a read-only or overlaid file system?); see the log.",
+    )
+
+
+def prove(c: Any, job: Job, proposal: Proposal) -> tuple[StepOutcome, tuple[str, ...]]:
+    """Run the proof as every promised user: the outcome of all, and a line for each that succeeded."""
+    started = time.monotonic()
+    proven: list[str] = []
+    warnings: list[str] = []
+    for user in users(proposal):
+        try:
+            said = _prove_as(c, job, proposal, user)
+        except FleetError as error:
+            return _failed(user, error.message, error.hint, started), tuple(proven)
+        if not isinstance(said, Proof):
+            return _failed(user, said.why, said.hint, started), tuple(proven)
+        proven.append(str(said))
+        warnings += said.warnings
+    outcome = StepOutcome(PROOF, Outcome.OK, "; ".join(proven), "", time.monotonic() - started, tuple(warnings))
+    return outcome, tuple(proven)
+
+
+def _failed(user: str, why: str, hint: str, started: float) -> StepOutcome:
+    return StepOutcome(PROOF, Outcome.FAILED, f"as {user}: {why}", hint, time.monotonic() - started)
+
+
+def users(proposal: Proposal) -> tuple[str, ...]:
+    """Those whom the recipe puts into the group; the login user when it names nobody else; root when it has no such step."""
+    login = proposal.facts[SESSION].user
+    options = proposal.options.get("group")
+    named = members(proposal.facts, options) if isinstance(options, GroupOptions) else ()
+    if named:
+        return named
+    can = login == "root" or proposal.facts[ACCOUNTS].in_docker_group(login)
+    return (login,) if can else ("root",)
+
+
+def _prove_as(c: Any, job: Job, proposal: Proposal, user: str) -> Any:
+    job.run.reporter.action(job.host.name, PROOF, f"run a container as {user}")
+    platform = proposal.facts[PLATFORM]
+    script = proof_script(
+        platform=platform.image_platform if platform else "linux/amd64",
+        compose="compose" in proposal.options,
+        tag=secrets.token_hex(4),
+    )
+    with job.run.stop.acting(job.host.name):
+        if user == proposal.facts[SESSION].user and not job.host.is_local:
+            done = execute(c, script, timeout=SECONDS)
+        else:
+            done = execute(c, for_user(script, user), root=True, sudo_password=job.run.sudo.known, timeout=SECONDS)
+    return read_proof(done.out, done.code)
