@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fleet.proof.symptoms import STAGES, find
 
 _KEYS = ("user", "elsewhere", "client", "server", "compose", "said", "failed", "code")
-_LONGEST = 300
+_HEAD, _TAIL = 120, 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,18 @@ def _warnings(said: dict[str, str], words: Iterable[str]) -> Iterable[str]:
         )
     for line in words:
         if line.lower().startswith(("warning", "error")):
-            yield f"{said['user']}'s docker says: {line[:_LONGEST]}"
+            yield f"{said['user']}'s docker says: {_short(line)}"
 
 
 def _failed(stage: str, code: int, user: str, words: list[str], printed: str) -> ProofFailed:
     symptom, line = find(stage, code, words)
     sentence = symptom.why if symptom else STAGES.get(stage, STAGES["script"])
     line = line or (f"it printed {printed!r}" if stage == "output" else "")
-    why = f"{sentence.replace('USER', user)}: {line[:_LONGEST]}" if line else sentence.replace("USER", user)
+    why = f"{sentence.replace('USER', user)}: {_short(line)}" if line else sentence.replace("USER", user)
     hint = symptom.hint if symptom else "Look at what the daemon says: sudo journalctl -u docker -n 50 --no-pager"
     return ProofFailed(stage, why, hint.replace("USER", user), user)
+
+
+def _short(line: str) -> str:
+    """A line of bearable length; runc's errors tell where at their beginning and what at their end."""
+    return line if len(line) <= _HEAD + _TAIL else f"{line[:_HEAD]} … {line[-_TAIL:]}"

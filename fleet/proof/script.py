@@ -37,8 +37,9 @@ clean() {
 
 say user "$(id -un)"
 command -v docker >/dev/null || stop client 127
-for settings in "${DOCKER_CONFIG:-$HOME/.docker}" "${DOCKER_CONFIG:-$HOME/.docker}/config.json"; do
-    [ ! -e "$settings" ] || [ -r "$settings" ] || printf 'WARNING: Error loading config file: open %s: permission denied\n' "$settings"
+folder=${DOCKER_CONFIG:-$HOME/.docker}
+for file in "$folder" "$folder/config.json"; do
+    [ ! -e "$file" ] || [ -r "$file" ] || printf 'WARNING: Error loading config file: open %s: permission denied\n' "$file"
 done
 endpoint=$(limit 15 docker context inspect --format '{{.Name}} ({{.Endpoints.docker.Host}})')
 case $endpoint in

@@ -107,6 +107,11 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "and a reboot after an upgrade of the kernel.",
     ),
     Symptom(
+        r"exec: \"?runc\"?: executable file not found",
+        "runc, which starts the containers, is missing",
+        "sudo apt-get install --reinstall containerd.io",
+    ),
+    Symptom(
         r"no space left on device",
         "The disk is full where Docker keeps its data",
         "df -h /var/lib/docker /var/lib/containerd; then, with care: docker system prune",

@@ -71,7 +71,8 @@ def test_a_code_that_is_not_0_is_enough() -> None:
             "server",
             1,
             "failed to connect to the docker API at unix:///var/run/docker.sock; "
-            "check if the path is correct and if the daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory",
+            "check if the path is correct and if the daemon is running: "
+            "dial unix /var/run/docker.sock: connect: no such file or directory",
             "daemon does not answer",
             "systemctl restart docker",
         ),
@@ -136,16 +137,17 @@ def test_a_code_that_is_not_0_is_enough() -> None:
         (
             "run",
             128,
-            "docker: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create "
-            "failed: runc create failed: unable to start container process: unable to apply cgroup configuration: "
-            "mkdir /sys/fs/cgroup/memory/docker: read-only file system: unknown",
+            "docker: Error response from daemon: failed to create task for container: failed to create shim task: "
+            "OCI runtime create failed: runc create failed: unable to start container process: "
+            "unable to apply cgroup configuration: mkdir /sys/fs/cgroup/memory/docker: read-only file system: unknown.",
             "control groups",
             "Reboot",
         ),
         (
             "run",
             125,
-            "docker: Error response from daemon: failed to set up container networking: driver failed programming external connectivity",
+            "docker: Error response from daemon: failed to set up container networking: "
+            "driver failed programming external connectivity",
             "firewall",
             "systemctl restart docker",
         ),
@@ -157,6 +159,17 @@ def test_a_code_that_is_not_0_is_enough() -> None:
             "firewall",
             "systemctl restart docker",
         ),
+        (
+            "run",
+            127,
+            "docker: Error response from daemon: failed to create task for container: failed to create shim task: "
+            "OCI runtime create failed: unable to retrieve OCI runtime error (open /run/containerd/log.json: "
+            'no such file or directory): exec: "runc": executable file not found in $PATH\n'
+            "Run 'docker run --help' for more information",
+            "runc",
+            "--reinstall containerd.io",
+        ),
+        ("load", 1, "write /layer.tar: no space left on device", "disk is full", "df -h /var/lib/docker"),
         (
             "load",
             1,
@@ -196,6 +209,14 @@ def test_the_user_that_is_not_there() -> None:
 def test_wrong_line() -> None:
     """A container that prints something else is no proof, and what it printed is told."""
     assert "'Hello from Docker!'" in _failed("output", "said=Hello from Docker!", 0).why
+
+
+def test_a_long_line_keeps_its_end() -> None:
+    """Of a line too long for a table, where it began and what went wrong at its end stay."""
+    why = _failed("run", "docker: Error response from daemon: " + "runc create failed: " * 50 + "the reason").why
+    assert "docker: Error response from daemon: " in why
+    assert why.endswith("the reason")
+    assert len(why) < 400
 
 
 def test_a_script_that_was_cut_off() -> None:

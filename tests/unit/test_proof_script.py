@@ -97,7 +97,8 @@ def test_good(stage: Stage, shell: str) -> None:
     assert (stage.folder / "loaded").read_bytes() == archive("linux/arm64", "t1")
     assert stage.calls[-3:] == [
         "load",
-        "run --rm --name fleet-proof-t1 --pull never --platform linux/arm64 --network none --read-only --cap-drop ALL fleet-proof:t1",
+        "run --rm --name fleet-proof-t1 --pull never --platform linux/arm64 "
+        "--network none --read-only --cap-drop ALL fleet-proof:t1",
         "image rm fleet-proof:t1",
     ]
 
