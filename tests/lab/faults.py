@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .layout import new_host_keys
 from .machine import wait_until
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ HOLD_LOCK = r"""
 $0 = $ARGV[2];
 use Fcntl;
 open(my $file, ">>", $ARGV[0]) or die $!;
-fcntl($file, F_SETLK, pack("s s l! l! i", F_WRLCK, 0, 0, 0, 0)) or die $!;
+my $lock = pack("s s l! l! i", F_WRLCK, 0, 0, 0, 0);
+fcntl($file, F_SETLK, $lock) or die $!;
 $| = 1; print "held\n"; open(STDOUT, ">", "/dev/null"); sleep $ARGV[1];
 """
 """perl-base is on every Debian; this takes the same POSIX lock that dpkg and apt take."""
@@ -39,9 +41,7 @@ class Faults:
         self._host = host
 
     @contextmanager
-    def hold_lock(
-        self, seconds: float, path: str = DPKG_LOCK, name: str = "unattended-upgr"
-    ) -> Iterator[subprocess.Popen[str]]:
+    def hold_lock(self, seconds: float, path: str = DPKG_LOCK, name: str = "unattended-upgr") -> Iterator[subprocess.Popen[str]]:
         """Hold dpkg's lock (or `LISTS_LOCK`) as a process called `name`, for `seconds` or until the block ends."""
         words = ["perl", "-e", HOLD_LOCK, path, str(max(1, round(seconds))), name]
         with self._host.start_process(words) as holder:
@@ -85,7 +85,7 @@ class Faults:
             used=$(du -skx {quoted} | cut -f1)
             mkdir -p /run/lab-fill; mount -t tmpfs -o size=$((used * 2 + 1024 + {spare_kib}))k lab-full /run/lab-fill
             cp -a --one-file-system {quoted}/. /run/lab-fill/
-            mount --move /run/lab-fill {quoted}
+            mount --bind /run/lab-fill {quoted}; umount -l /run/lab-fill
             free=$(df -k --output=avail {quoted} | tail -n1)
             [ "$free" -le {spare_kib} ] || fallocate -l $((free - {spare_kib}))K {quoted}/.lab-fill""")
 
@@ -99,7 +99,7 @@ class Faults:
 
     def change_host_key(self) -> None:
         """Give the host new SSH keys, as a re-flashed card has; the lab's known_hosts keeps the old ones."""
-        for path, content, mode in self._host.new_host_keys():
+        for path, content, mode in new_host_keys(self._host.name):
             self._host.write(f"/{path}", content, mode)
         self._host.exec("systemctl restart ssh.service")
         self._host.wait_for_ssh()

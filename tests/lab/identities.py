@@ -1,10 +1,13 @@
 """Who a lab host says it is. An identity is data: files laid over one of two real Debian roots.
 
-| Real | Not real |
-|---|---|
-| systemd, sshd, sudo or sudo-rs, dpkg, apt with signed repositories: those of the Debian root named here | on an Ubuntu or Mint identity all of these are still Debian's, as are the distribution's own packages |
-| os-release, lsb-release, debian_version, issue, rpi-issue: what the named distribution writes | on debian-* and raspios-* identities os-release is not even laid over: it is the root's own |
-| processes, cgroups, iptables, overlay2, Docker Engine | kernel and processor are this machine's: no Pi model in the device tree, the architecture is the machine's |
+Real on every host: systemd, sshd, sudo or sudo-rs, dpkg, apt with signed repositories (those of the Debian root
+that the identity names), processes, control groups, iptables, overlay2, Docker Engine; and, as the named
+distribution writes them: os-release, lsb-release, debian_version, issue, rpi-issue. On debian-* and raspios-*
+identities os-release is not even laid over: it is the root's own.
+
+Not real: on an Ubuntu or Mint identity all of these programs, and the distribution's own packages, are still
+Debian's. Kernel and processor are this machine's everywhere: the architecture is its own, and there is no Pi
+model in the device tree.
 
 Texts of os-release follow the public files of each distribution (Ubuntu and Debian: package base-files; Mint: its
 base-files; Fedora: fedora-release). Raspberry Pi OS 64-bit keeps Debian's os-release; /etc/rpi-issue is written by
@@ -126,9 +129,7 @@ Generated using pi-gen, https://github.com/RPi-Distro/pi-gen, 000000000000000000
 
 
 IDENTITIES = (
-    Identity(
-        "ubuntu-noble", "trixie", "Ubuntu 24.04", _ubuntu("24.04", "24.04.3 LTS (Noble Numbat)", "noble", "trixie")
-    ),
+    Identity("ubuntu-noble", "trixie", "Ubuntu 24.04", _ubuntu("24.04", "24.04.3 LTS (Noble Numbat)", "noble", "trixie")),
     Identity(
         "ubuntu-jammy",
         "bookworm",
@@ -144,9 +145,7 @@ IDENTITIES = (
     ),
     Identity("debian-trixie", "trixie", "Debian 13, and really it"),
     Identity("debian-bookworm", "bookworm", "Debian 12, and really it"),
-    Identity(
-        "raspios-bookworm", "bookworm", "Raspberry Pi OS 64-bit of 2024", _raspios("2024-11-19", "stage2")
-    ),
+    Identity("raspios-bookworm", "bookworm", "Raspberry Pi OS 64-bit of 2024", _raspios("2024-11-19", "stage2")),
     Identity("raspios-trixie", "trixie", "Raspberry Pi OS 64-bit of 2025", _raspios("2025-10-01", "stage2")),
     Identity("mint", "trixie", "Linux Mint 22.1: its codename is xia, Ubuntu's is noble", MINT),
     Identity("unsupported", "trixie", "no relative of Debian: says it is Fedora", FEDORA),

@@ -15,11 +15,12 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import users
+from . import laptop, users
+from .box import Box
 from .cache import say
 from .host import Host, Spec
 from .identities import identity
@@ -27,11 +28,7 @@ from .machine import CGROUPS, remove_cgroups
 from .network import FIRST_HOST, LAST_HOST, Network, choose
 from .roots import root
 
-try:
-    from . import laptop
-    from .box import Box
-except ImportError:  # until the box is there
-    from .nobox import Box, laptop
+__all__ = ["Host", "Lab", "Spec", "home", "names", "reap"]
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 
@@ -115,7 +112,7 @@ class Lab:
         """Make several hosts and boot them side by side. If one fails, it is named and the others stay."""
         hosts = self._allocate(specs)
         with ThreadPoolExecutor(max(1, len(hosts))) as pool:
-            list(pool.map(Host.start, hosts.values()))
+            list(pool.map(_create_and_start, hosts.values()))
         return hosts
 
     def _allocate(self, specs: Mapping[str, Spec]) -> dict[str, Host]:
@@ -126,7 +123,7 @@ class Lab:
             free = (number for number in range(FIRST_HOST, LAST_HOST) if number not in taken)
             hosts = {name: Host(self, name, next(free), spec) for name, spec in specs.items()}
             for host in hosts.values():
-                host.create()
+                host.register()
         return hosts
 
     def _check(self, name: str, spec: Spec) -> None:
@@ -149,10 +146,6 @@ class Lab:
             raise FileNotFoundError(f"The lab {self.name!r} has no host {name!r}; it has: {there}.")
         state = json.loads(file.read_text())
         return Host(self, name, state["number"], Spec(**state["spec"]))
-
-    def warm(self, layer: Path, spec: Spec) -> Spec:
-        """Return a spec like `spec` that starts from a frozen host's layer."""
-        return replace(spec, layer=str(layer))
 
     # -- what the laptop gets -----------------------------------------------------------------------
 
@@ -186,7 +179,7 @@ class Lab:
 
     def run(self, argv: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
         """Run a command on the laptop's side, where production names lead to the box; see laptop.run."""
-        env = {**os.environ, **self.environment(), **options.pop("env", {})}
+        env = {**self.environment(), **options.pop("env", {})}
         return laptop.run(argv, box=self.box, env=env, **options)
 
     def _make_keys(self) -> None:
@@ -210,6 +203,11 @@ class Lab:
             return False
         owner = self._state["owner"]
         return owner is not None and _identify(owner[0]) != owner
+
+
+def _create_and_start(host: Host) -> None:
+    host.create()
+    host.start()
 
 
 def reap() -> list[str]:

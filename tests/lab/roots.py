@@ -11,10 +11,10 @@ from . import users
 from .cache import cached
 from .needs import KEYRING
 
-COMMON = (
-    "ca-certificates dbus iproute2 iptables libnss-myhostname libpcre2-32-0 netbase openssh-server procps sudo systemd "
-    "systemd-sysv"
-).split()
+COMMON = [
+    *("ca-certificates", "dbus", "iproute2", "iptables", "libnss-myhostname", "libpcre2-32-0", "netbase"),
+    *("openssh-server", "procps", "sudo", "systemd", "systemd-sysv"),
+]
 """No Python and no curl, on purpose: a bare host has neither. fish would bring Python, so it is only unpacked."""
 PACKAGES = {"trixie": [*COMMON, "sudo-rs"], "bookworm": COMMON}
 
