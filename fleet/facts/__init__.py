@@ -12,7 +12,7 @@ from fleet.facts.accounts import ACCOUNTS, ROOT_WAYS, SESSION, SUDO
 from fleet.facts.board import BOARD
 from fleet.facts.framing import ProbeScript, pairs, read, script
 from fleet.facts.packages import PACKAGES, upstream
-from fleet.facts.plugins import PLUGINS
+from fleet.facts.plugins import PACKAGE_PATH, PLUGINS
 from fleet.facts.system import DISK, MACHINE, OS
 from fleet.model import Data, Facts, Probe
 
@@ -50,8 +50,6 @@ def named(facts: Facts) -> dict[str, Data]:
     """The facts by name."""
     machine, system, board = facts[MACHINE], facts[OS], facts[BOARD]
     engine = facts[PACKAGES].version("docker-ce")
-    account = facts[ACCOUNTS].find(facts[SESSION].user)
-    plugin = facts[PLUGINS].first(account.home if account else "/root")
     return {
         "architecture": machine.architecture,
         "machine": machine.machine,
@@ -74,8 +72,16 @@ def named(facts: Facts) -> dict[str, Data]:
         "uid": facts[SESSION].uid,
         "sudo": facts[SUDO],
         "docker": upstream(engine),
-        "compose": plugin.version if plugin else "",
+        "compose": _compose(facts),
     }
+
+
+def _compose(facts: Facts) -> str:
+    account = facts[ACCOUNTS].find(facts[SESSION].user)
+    plugin = facts[PLUGINS].first(account.home if account else "/root")
+    if plugin and plugin.path == PACKAGE_PATH:
+        return upstream(facts[PACKAGES].version("docker-compose-plugin"))
+    return plugin.version if plugin else ""
 
 
 __all__ = [

@@ -95,7 +95,7 @@ ACCOUNTS = Probe(
     script="""
 getent group docker
 getent passwd
-getent passwd "$(id -u)"
+getent passwd "${LOGNAME:-root}"
 """,
     parse=read_accounts,
     unknown=Accounts(),

@@ -20,18 +20,20 @@ SYSTEM_FOLDERS = (
 """Searched for everybody, in this order, after the folder in the user's home."""
 
 USER_FOLDER = ".docker/cli-plugins"
-PACKAGE_FOLDER = SYSTEM_FOLDERS[-1]
-"""Where the package docker-compose-plugin puts it."""
-
 FILE = "docker-compose"
+PACKAGE_PATH = f"{SYSTEM_FOLDERS[-1]}/{FILE}"
+"""Where the package docker-compose-plugin puts it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One copy of the Compose plugin; ``version`` is what it says of itself, empty when it does not run."""
+    """One copy of the Compose plugin; ``version`` is what it says of itself, empty when it does not run.
+
+    The package's copy is not asked, for dpkg knows its version.
+    """
 
     path: str
-    version: str
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ ask() {{
   [ -f "$f" ] && [ -x "$f" ] || return 0
   printf '%s\t' "$f"; timeout -k 1 10 "$@" "$f" docker-cli-plugin-metadata </dev/null | head -c 4000 | tr -d '\n'; echo
 }}
-for d in {" ".join(SYSTEM_FOLDERS)}; do ask "$d/{FILE}"; done
+for d in {" ".join(SYSTEM_FOLDERS[:-1])}; do ask "$d/{FILE}"; done
+[ -f {PACKAGE_PATH} ] && [ -x {PACKAGE_PATH} ] && printf '%s\t\n' {PACKAGE_PATH}
 getent passwd | awk -F: '($3 == 0 || $3 >= 1000) && $6 ~ /^\// {{ print $1 ":" $6 }}' | while IFS=: read -r u h; do
   ask "${{h%/}}/{USER_FOLDER}/{FILE}" runuser -u "$u" --
 done

@@ -63,16 +63,19 @@ class Sources:
 
 
 def read_sources(text: str) -> Sources:
-    """Read ``path:line`` lines, as `grep -H ''` prints them, and ``sha256=`` of our own file."""
+    """Read ``path:line`` lines, as `grep -H ''` prints them, and our own file (base64)."""
     files: dict[str, list[str]] = {}
     for row in text.split("\n"):
         path, colon, line = row.partition(":")
         if colon and path.startswith("/"):
             files.setdefault(path, []).append(line)
     found = [s for path, lines in files.items() for s in read_source_file(path, lines)]
-    ours = files.get(SOURCE_PATH)
-    sha256 = pairs(text).get("sha256", "").removesuffix("-").strip()
-    return Sources(tuple(found), "\n".join(ours) + "\n" if ours else "", sha256)
+    docker = tuple(s for s in found if s.serves_docker or s.path == SOURCE_PATH)
+    ours = pairs(text).get("ours")
+    if ours is None:
+        return Sources(docker)
+    content = _decoded(ours)
+    return Sources(docker, content.decode("utf-8", "replace"), hashlib.sha256(content).hexdigest())
 
 
 def read_source_file(path: str, lines: list[str]) -> list[Source]:
@@ -133,9 +136,8 @@ def _stanza(path: str, stanza: str) -> list[Source]:
 SOURCES = Probe(
     name="sources",
     script=f"""
-f=$(grep -lis docker /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources)
-[ -n "$f" ] && printf '%s\\n' "$f" | xargs -d '\\n' grep -aH '' | head -n 2000
-[ -e {SOURCE_PATH} ] && printf 'sha256=' && sha256sum <{SOURCE_PATH}
+grep -asH '' /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources
+if [ -e {SOURCE_PATH} ]; then printf 'ours='; base64 -w0 {SOURCE_PATH}; echo; fi
 """,
     parse=read_sources,
     unknown=Sources(),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fleet.facts.accounts import ACCOUNTS, Account
 from fleet.facts.packages import PACKAGES, is_release, is_within, upstream
-from fleet.facts.plugins import FILE, PACKAGE_FOLDER, PLUGINS, SYSTEM_FOLDERS, USER_FOLDER, Plugin
+from fleet.facts.plugins import FILE, PACKAGE_PATH, PLUGINS, SYSTEM_FOLDERS, USER_FOLDER, Plugin
 from fleet.facts.sources import SOURCES
 from fleet.fields import Url, UserName
 from fleet.model import (
@@ -30,7 +30,6 @@ from fleet.steps.apt import FRESH_INDEX, clock_is_wrong, install, is_installed, 
 from fleet.steps.platform import platform
 
 PACKAGE = "docker-compose-plugin"
-PACKAGE_PATH = f"{PACKAGE_FOLDER}/{FILE}"
 SYSTEM_PATH = f"{SYSTEM_FOLDERS[0]}/{FILE}"
 """Where a release binary for everybody goes (docs.docker.com/compose/install/linux, "Install the plugin manually")."""
 
@@ -119,7 +118,7 @@ def _install(facts: Facts, version: str, warnings: tuple[str, ...]) -> Change:
     unless = is_installed({PACKAGE: version})
     package = install(facts, f"install {PACKAGE} {version}", (f"{PACKAGE}={version}",), unless)
     actions: tuple[Action, ...] = (package,) if facts[FRESH_INDEX] else (update(facts), package)
-    plugin = Plugin(PACKAGE_PATH, upstream(version))
+    plugin = Plugin(PACKAGE_PATH)
     return Change(
         f"install {PACKAGE} {version}",
         actions,

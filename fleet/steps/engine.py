@@ -218,7 +218,7 @@ def _installed(facts: Facts, versions: dict[str, str], options: EngineOptions) -
     """The package brings the group, and starts and enables its units (docker/docker-ce-packaging, deb/common)."""
     packages = facts[PACKAGES].plus(versions)
     units = Units(tuple(_started(facts[UNIT_STATES].find(name)) for name in (*UNITS, SOCKET)))
-    daemon = replace(facts[DAEMON], version=upstream(packages.version("docker-ce")), platform=platform(facts).image_platform)
+    daemon = replace(facts[DAEMON], version=upstream(packages.version("docker-ce")))
     later = with_pin(facts, options.version).but(PACKAGES, packages).but(UNIT_STATES, units).but(DAEMON, daemon)
     return with_group(later.but(FRESH_INDEX, True))
 
