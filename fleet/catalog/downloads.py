@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -69,35 +69,39 @@ def _fetch(url: str, sha256: str, file: Path, web: Web) -> None:
                 f"{url} is not what it should be: its sha256 is {found}, not {sha256}",
                 "Nothing was kept. Try again; if it stays so, the file or its checksum was changed: take another version.",
             )
-        temporary.replace(file)
+        with _disk(file):
+            temporary.replace(file)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _temporary(file: Path) -> Path:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".part-", dir=file.parent)
-        os.close(handle)
-    except OSError as error:
-        raise _no_room(file, error) from error
-    return Path(name)
+    """A name of this process's own: threads of one process are kept apart by the lock."""
+    return file.with_name(f".part-{os.getpid()}-{file.name}")
 
 
 def _write(blocks: Iterator[bytes], file: Path) -> str:
     """Write a file anew and return its sha256; only errors of the disk are ours to tell, those of the network pass."""
     digest = hashlib.sha256()
-    with file.open("wb") as content:
+    with _disk(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        content = file.open("wb")
+    try:
         for block in blocks:
             digest.update(block)
-            try:
+            with _disk(file):
                 content.write(block)
-            except OSError as error:
-                raise _no_room(file, error) from error
+    finally:
+        with _disk(file):
+            content.close()
     return digest.hexdigest()
 
 
-def _no_room(file: Path, error: OSError) -> CatalogError:
-    return CatalogError(
-        f"downloads can't be kept in {file.parent}: {error.strerror}", "Make room there, or set XDG_CACHE_HOME to another folder."
-    )
+@contextmanager
+def _disk(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "Make room there, or set XDG_CACHE_HOME to another folder."
+        raise CatalogError(f"downloads can't be kept in {file.parent}: {error.strerror}", hint) from error

@@ -21,7 +21,15 @@ from email.message import Message
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exponential,
+    wait_random,
+)
 
 from fleet import __version__
 from fleet.catalog.troubles import HttpError, explain, refused
@@ -33,7 +41,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ATTEMPTS = 5
 _BLOCK = 1 << 16
 """Bytes that are read at once, at most."""
-_backoff = wait_exponential_jitter(initial=0.2, max=4)
+_backoff = wait_exponential(multiplier=0.2, max=4) + wait_random(0, 0.3)
 
 
 @dataclass(frozen=True, slots=True)

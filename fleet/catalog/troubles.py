@@ -71,7 +71,7 @@ def _transport(reason: object, url: str, timeout: float) -> tuple[str, str, bool
         words = reason.reason or str(reason)
         return (
             f"no TLS connection ({words.replace('_', ' ').lower()})",
-            "Is it a plain http:// server, or something in between?",
+            "Write http:// if the server has no TLS; else look for a firewall or proxy in between.",
             False,
         )
     if isinstance(reason, (ConnectionError, http.client.RemoteDisconnected, http.client.IncompleteRead, ssl.SSLEOFError)):

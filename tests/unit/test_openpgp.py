@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.openpgp import is_armored, primary_fingerprints
+from tests.support.keys import BEGIN, END, armored, public_key
 
-BEGIN, END = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", b"-----END PGP PUBLIC KEY BLOCK-----\n"
 SYSTEM_KEYS = sorted([*Path("/usr/share/keyrings").glob("*.gpg"), *Path("/etc/apt/trusted.gpg.d").glob("*.asc")])
 
 needs_gpg = pytest.mark.skipif(not shutil.which("gpg"), reason="gpg is the judge here, and it is not installed")
@@ -41,16 +40,6 @@ def _judged(folder: Path, file: Path) -> tuple[str, ...]:
     records = [line.split(":") for line in _gpg(folder, "--show-keys", "--with-colons", str(file)).decode().splitlines()]
     heads = [record for record in records if record[0] in ("pub", "sub", "fpr")]
     return tuple(after[9] for before, after in pairwise(heads) if before[0] == "pub")
-
-
-def _armor(data: bytes, *headers: bytes) -> bytes:
-    return BEGIN + b"".join(h + b"\n" for h in headers) + b"\n" + base64.encodebytes(data) + END
-
-
-def _public_key(content: bytes) -> bytes:
-    """A version 4 public key packet that is no real key, in the old format."""
-    body = b"\x04" + content
-    return b"\x99" + len(body).to_bytes(2) + body
 
 
 @needs_gpg
@@ -88,7 +77,7 @@ def test_real_archive_keys(home: Path) -> None:
 
 
 @needs_gpg
-def test_a_secret_key_is_no_public_key(home: Path) -> None:
+def test_a_secret_key_is_nopublic_key(home: Path) -> None:
     """An exported secret key is refused, in both forms."""
     for armor in ("--armor", "--no-armor"):
         secret = _gpg(home, armor, "--passphrase", "", "--pinentry-mode", "loopback", "--export-secret-keys", "rsa2048")
@@ -98,14 +87,14 @@ def test_a_secret_key_is_no_public_key(home: Path) -> None:
 
 def test_armor_in_all_its_forms() -> None:
     """Header lines, a checksum, CRLF, blanks at line ends and text around the block change nothing."""
-    key = _public_key(b"x" * 200)
+    key = public_key(b"x" * 200)
     expected = primary_fingerprints(key)
-    plain = _armor(key)
+    plain = armored(key)
     forms = [
         plain,
         plain.replace(b"\n", b"\r\n"),
         plain.replace(END, b"=abcd\n" + END),
-        _armor(key, b"Version: GnuPG v2", b"Comment: a, b", b"Charset:"),
+        armored(key, b"Version: GnuPG v2", b"Comment: a, b", b"Charset:"),
         b"Some words before.\n\n" + plain + b"\nand after\n",
         plain.rstrip(b"\n"),
         plain.replace(b"\n", b" \n"),
@@ -133,7 +122,7 @@ def test_armor_in_all_its_forms() -> None:
         (BEGIN + b"\nAAA\n" + END, "broken ASCII armor"),
         (BEGIN + b"\n" + END, "broken ASCII armor"),
         (BEGIN + b"\nAAAA\n", "broken ASCII armor"),
-        (_armor(b"\x99\x00")[:-3], "broken ASCII armor"),
+        (armored(b"\x99\x00")[:-3], "broken ASCII armor"),
     ],
 )
 def test_what_is_no_key_is_refused(data: bytes, words: str) -> None:
@@ -144,27 +133,27 @@ def test_what_is_no_key_is_refused(data: bytes, words: str) -> None:
 
 def test_a_key_can_not_be_smuggled_past() -> None:
     """What another reader could take for a second key is refused as a whole, wherever it hides."""
-    good, evil = _public_key(b"good"), _public_key(b"evil")
+    good, evil = public_key(b"good"), public_key(b"evil")
     compressed = b"\xa3" + b"\x00" + evil
     for hidden in (
-        _armor(good) + _armor(evil).replace(b"PUBLIC KEY BLOCK", b"ARMORED FILE"),
-        _armor(good) + _armor(evil).replace(b"PUBLIC KEY BLOCK", b"MESSAGE"),
-        _armor(good) + _armor(evil).replace(b"-----END", b"-----end"),
-        _armor(good).replace(END, b"-----END of it\n") + END,
+        armored(good) + armored(evil).replace(b"PUBLIC KEY BLOCK", b"ARMORED FILE"),
+        armored(good) + armored(evil).replace(b"PUBLIC KEY BLOCK", b"MESSAGE"),
+        armored(good) + armored(evil).replace(b"-----END", b"-----end"),
+        armored(good).replace(END, b"-----END of it\n") + END,
         good + compressed,
-        _armor(good + b"\xc8\x01\x00"),
+        armored(good + b"\xc8\x01\x00"),
     ):
         with pytest.raises(ValueError, match=r"armor|no part|without a length"):
             primary_fingerprints(hidden)
-    assert len(primary_fingerprints(_armor(good) + _armor(evil))) == 2
-    assert len(primary_fingerprints(_armor(good + evil))) == 2
+    assert len(primary_fingerprints(armored(good) + armored(evil))) == 2
+    assert len(primary_fingerprints(armored(good + evil))) == 2
 
 
 @given(st.binary(max_size=300), st.booleans())
-def test_random_bytes_never_surprise(data: bytes, armored: bool) -> None:
+def test_random_bytes_never_surprise(data: bytes, ascii_form: bool) -> None:
     """Any bytes give fingerprints or a ValueError."""
     try:
-        found = primary_fingerprints(_armor(data) if armored else data)
+        found = primary_fingerprints(armored(data) if ascii_form else data)
     except ValueError:
         return
     assert all(len(f) == 40 for f in found)

@@ -1,0 +1,1 @@
+"""Tests that need neither hosts nor root."""

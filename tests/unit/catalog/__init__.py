@@ -1,0 +1,1 @@
+"""The look-ups against servers on localhost."""
