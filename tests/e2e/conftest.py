@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,9 +19,7 @@ def project(lab: Lab, tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def converged(
-    lab: Lab, warm_host: Callable[..., Host], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Host]]:
+def converged(lab: Lab, warm_host: Callable[..., Host], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Host]:
     """Call it for a host that `fleet provision` has converged: ``converged("ubuntu-noble", sshd="LogLevel VERBOSE")``."""
 
     def provision(host: Host) -> None:
@@ -33,6 +31,4 @@ def converged(
     def make(identity: str = "debian-trixie", *, name: str | None = None, **options: object) -> Host:
         return warm_host(identity, provision, Spec(identity, **options), name=name)  # type: ignore[arg-type]
 
-    yield make
-
-
+    return make

@@ -90,7 +90,7 @@ class Project:
         own = {"HOME": str(home), "XDG_STATE_HOME": str(self.folder / "state"), "XDG_CACHE_HOME": str(self.folder / "cache")}
         return {"PYTHONPATH": str(CLONE), "COLUMNS": "80", **own, **self.env, **extra}
 
-    def fleet(self, *words: str, timeout: float = 600, input: str | None = None, **env: str) -> Said:  # noqa: A002
+    def fleet(self, *words: str, timeout: float = 600, input: str | None = None, **env: str) -> Said:
         """Run `fleet` to its end."""
         done = laptop.run(
             [sys.executable, "-m", "fleet", *words],
