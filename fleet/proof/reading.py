@@ -26,8 +26,14 @@ class Proof:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        compose = f", compose {self.compose}" if self.compose else ""
-        return f"{self.user}: client {self.client}, server {self.server}{compose}: {self.said}"
+        compose = f", Compose {self.compose}" if self.compose else ""
+        client = f" (client {self.client})" if self.client != self.server else ""
+        return f"a container ran as {self.user}: Docker {self.server}{client}{compose}, {self.platform}"
+
+    @property
+    def platform(self) -> str:
+        """The platform that the program in the container was built for, in its own words."""
+        return self.said.rpartition(" ")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _install(facts: Facts, version: str, warnings: tuple[str, ...]) -> Change:
     actions: tuple[Action, ...] = (package,) if facts[FRESH_INDEX] else (update(facts), package)
     plugin = Plugin(PACKAGE_PATH)
     return Change(
-        f"install {PACKAGE} {version}",
+        f"install {PACKAGE} {upstream(version)}",
         actions,
         after=lambda f: f.but(PACKAGES, f[PACKAGES].plus({PACKAGE: version})).but(PLUGINS, f[PLUGINS].plus(plugin)),
         warnings=warnings,

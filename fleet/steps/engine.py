@@ -198,7 +198,7 @@ def _why(facts: Facts, versions: dict[str, str]) -> str:
     have = facts[PACKAGES].version("docker-ce")
     if have and "docker-ce" in versions:
         return f"move docker-ce from {upstream(have)} to {upstream(versions['docker-ce'])}"
-    return f"{'complete with' if have else 'install'} {_words(versions)}"
+    return f"{'complete with' if have else 'install'} {_words({n: upstream(v) for n, v in versions.items()})}"
 
 
 def _words(versions: dict[str, str]) -> str:
