@@ -6,9 +6,11 @@ Threads are daemons: one that hangs in a dead connection can hold up neither the
 from __future__ import annotations
 
 import queue
+import signal
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -18,6 +20,8 @@ from fleet.model import Host
 R = TypeVar("R")
 _TICK = 0.2
 """Seconds between two looks at the keyboard, when nothing happens."""
+_LAST_WORDS = 3.0
+"""Seconds that a host has to report after its last action, when the run is being stopped."""
 
 
 class Stop:
@@ -93,25 +97,60 @@ def fan_out(
 
     for number in range(min(parallel, len(hosts))):
         threading.Thread(target=worker, name=f"fleet-{number}", daemon=True).start()
+    with _counting_interrupts() as interrupts:
+        return _collect(finished, len(hosts), _Patience(stop, interrupts, interrupting))
+
+
+@contextmanager
+def _counting_interrupts() -> Iterator[list[int]]:
+    """A list that grows with every Ctrl-C, which raises nothing meanwhile. Only the main thread can have it so."""
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Patience:
+    """Decides when hosts that have not finished are waited for no more."""
+
+    def __init__(self, stop: Stop, interrupts: Sequence[int], interrupting: Callable[[Sequence[str]], None]) -> None:
+        self._stop = stop
+        self._interrupts = interrupts
+        self._interrupting = interrupting
+        self._caught: set[str] = set()
+        self._rested = 0.0
+
+    def is_over(self, done: Container[str]) -> bool:
+        """Look at the keyboard; ``done`` are the hosts that have finished."""
+        if self._interrupts and not self._stop.is_wanted:
+            self._stop.ask()
+            acting = self._stop.acting_hosts()
+            self._caught = set(acting)
+            self._interrupting(acting)
+        if not self._stop.is_wanted:
+            return False
+        return len(self._interrupts) > 1 or self._nothing_acts(done)
+
+    def _nothing_acts(self, done: Container[str]) -> bool:
+        """Those caught in an action have a moment more, to say what came of it."""
+        if self._stop.acting_hosts():
+            self._rested = 0.0
+            return False
+        self._rested = self._rested or time.monotonic()
+        return all(name in done for name in self._caught) or time.monotonic() - self._rested > _LAST_WORDS
+
+
+def _collect(finished: queue.SimpleQueue[tuple[str, R]], expected: int, patience: _Patience) -> dict[str, R]:
     results: dict[str, R] = {}
-    for name, result in _collect(finished, len(hosts), stop, interrupting):
+    while len(results) < expected and not patience.is_over(results):
+        try:
+            name, result = finished.get(timeout=_TICK)
+        except queue.Empty:
+            continue
         results[name] = result
     return results
-
-
-def _collect(
-    finished: queue.SimpleQueue[tuple[str, R]], expected: int, stop: Stop, interrupting: Callable[[Sequence[str]], None]
-) -> Iterable[tuple[str, R]]:
-    count = 0
-    while count < expected:
-        try:
-            yield finished.get(timeout=_TICK)
-            count += 1
-        except queue.Empty:
-            if stop.is_wanted and not stop.acting_hosts():
-                return
-        except KeyboardInterrupt:
-            if stop.is_wanted:
-                return
-            stop.ask()
-            interrupting(stop.acting_hosts())

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleet.cookbook import Recipes
+from fleet.errors import FleetError, Unreachable
 from fleet.events import Reporter
 from fleet.facts import BASE, named
 from fleet.fanout import Stop
-from fleet.model import Data, Facts, Host, Options, Probe, Step
+from fleet.model import Data, Facts, Failure, Host, Options, Probe, Step
 from fleet.plan import chosen
 from fleet.recipe import DEFAULT, Recipe
 from fleet.shell import Secret
@@ -80,6 +81,11 @@ class Run:
     def job(self, host: Host) -> Job:
         """The part of this run that is for one host; raises RecipeError when its recipe is wrong."""
         return Job(self, host, self.recipes.load(self.recipe or host.recipe or DEFAULT))
+
+
+def failure_of(error: FleetError, *, reached: bool = False) -> Failure:
+    """An error as the end of a host's walk; a host that was ``reached`` before is not called unreachable."""
+    return Failure(error.stage, error.message, error.hint, isinstance(error, Unreachable) and not reached)
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,20 @@ look-ups, the sudo password) is shared through the run.
 
 from __future__ import annotations
 
+import logging
 import secrets
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fleet.errors import FleetError, Interrupted, NotSelected, Unreachable
-from fleet.events import Report, RunInfo
+from fleet.errors import FleetError, Interrupted, NotSelected
+from fleet.events import Report, Reporter, RunInfo
 from fleet.fanout import fan_out
-from fleet.job import Job, Run
+from fleet.job import Job, Run, failure_of
 from fleet.model import Failure, Host, HostReport
 from fleet.saved import SavedPlan
 
@@ -58,20 +61,55 @@ def command(run: Run, hosts: Sequence[Host], words: Sequence[str], *, sudo: bool
 def walk(run: Run, hosts: Sequence[Host], verb: Verb, saved: Mapping[str, SavedPlan] | None = None) -> Report:
     """Fan out over the hosts and collect their reports, in the order of ``hosts``."""
     started = time.monotonic()
-    info = RunInfo(verb.name, tuple(hosts), _name())
+    info = RunInfo(verb.name, tuple(hosts), run.logs.name if run.logs else _name())
     run.reporter.run_started(info)
-    found = fan_out(
-        hosts,
-        lambda host: _walk_one(run, host, verb, (saved or {}).get(host.name)),
-        parallel=run.parallel,
-        stop=run.stop,
-        interrupting=run.reporter.interrupting,
-    )
+    with _ssh_notes(run.reporter) as notes:
+        found = fan_out(
+            hosts,
+            lambda host: notes.of(host, lambda: _walk_one(run, host, verb, (saved or {}).get(host.name))),
+            parallel=run.parallel,
+            stop=run.stop,
+            interrupting=run.reporter.interrupting,
+        )
     reports = [found[host.name] if host.name in found else _unfinished(run, host) for host in hosts]
     kept = tuple(r for r in reports if not _is_filtered(r))
     report = Report(verb.name, info.name, kept, time.monotonic() - started, run.stop.is_wanted)
     run.reporter.run_finished(report)
     return report
+
+
+class _Notes(logging.Handler):
+    """What the room of connections logs (a key accepted, another attempt) as notes of the host whose thread says it."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.INFO)
+        self._reporter = reporter
+        self._names: dict[int, str] = {}
+
+    def of(self, host: Host, work: Callable[[], HostReport]) -> HostReport:
+        """Do a host's work in this thread."""
+        self._names[threading.get_ident()] = host.name
+        return work()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        name = self._names.get(threading.get_ident())
+        if name:
+            self._reporter.note(name, record.getMessage())
+
+
+@contextmanager
+def _ssh_notes(reporter: Reporter) -> Iterator[_Notes]:
+    notes, logger = _Notes(reporter), logging.getLogger("fleet.ssh")
+    before, propagates = logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(notes)
+    try:
+        yield notes
+    finally:
+        logger.removeHandler(notes)
+        logger.setLevel(before)
+        logger.propagate = propagates
 
 
 def _name() -> str:
@@ -96,8 +134,7 @@ def _walk_one(run: Run, host: Host, verb: Verb, saved: SavedPlan | None) -> Host
     try:
         report = _on_connection(run, _job(run, host, saved), verb)
     except FleetError as error:
-        failure = Failure(error.stage, error.message, error.hint, isinstance(error, Unreachable))
-        report = HostReport(host.name, failure=failure)
+        report = HostReport(host.name, failure=failure_of(error))
     except Exception as error:  # a bug must not take the other hosts with it; the traceback goes to the host's log
         run.reporter.output(host.name, _traceback(error))
         failure = Failure("bug", f"unexpected {type(error).__name__}: {error}", "Please report this, with the log of this host.")

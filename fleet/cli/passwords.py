@@ -13,6 +13,7 @@ from fleet.errors import UsageError
 from fleet.shell import Secret
 
 LOGIN = "FLEET_PASSWORD"
+PASSPHRASE = "FLEET_PASSPHRASE"  # noqa: S105, the variable's name
 SUDO = "FLEET_SUDO_PASSWORD"
 SUDO_COMMAND = "FLEET_SUDO_PASSWORD_COMMAND"
 _COMMAND_SECONDS = 120
@@ -23,6 +24,11 @@ def login_password(session: Session, ask: bool) -> Secret | None:
     if ask:
         return _asked(session, "Login password: ", "-k", LOGIN)
     return _from_environment(LOGIN)
+
+
+def passphrase() -> Secret | None:
+    """What opens encrypted keys that no agent has, if it was given."""
+    return _from_environment(PASSPHRASE)
 
 
 def sudo_password(

@@ -68,7 +68,7 @@ class Trust:
                 f"Compare that fingerprint with the host's own, then: ssh-keyscan{self._scan_words()} >> {self.ours}",
             )
         record(self.name, seen, self.ours)
-        log.info("%s: new host, its %s key %s was recorded in %s", self.label, seen.type, seen.fingerprint, self.ours)
+        log.info("accepted the key of %s, seen for the first time: %s %s", self.label, seen.type, seen.fingerprint)
 
     def _changed(self, seen: Seen, on_record: Sequence[Entry]) -> HostKeyError:
         old = next((e for e in on_record if e.type == seen.type), on_record[0])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fleet.errors import ConnectionLost, FleetError, Interrupted, RemoteError
@@ -35,6 +36,9 @@ HAS_CHANGED = 65
 
 LOCKED = ("could not get lock", "unable to acquire the dpkg frontend lock", "unable to lock")
 """What apt and dpkg say (in the C locale) while another program holds a lock."""
+
+_HOLDER = re.compile(r"^(?:Waiting for cache lock: |E: )?Could not get lock .* held by (process \d+ \([^)]*\))")
+"""How apt names who holds the lock, while it waits for it itself and when it has given up."""
 
 _LOCK_PAUSE = 5.0
 _WRITE_SECONDS = 60
@@ -69,13 +73,13 @@ def _outcome(c: Any, job: Job, planned: Planned, so_far: dict[str, StepOutcome])
 def _spoilt(name: str, so_far: dict[str, StepOutcome]) -> str:
     """Why a step can't be done now: something that it requires has failed."""
     if any(o.outcome is Outcome.FAILED and o.why.startswith(_LOST) for o in so_far.values()):
-        return "the connection was lost before"
+        return "the connection was lost"
     requires = next(step.requires for step in STEPS if step.name == name)
     failed = [r for r in requires if r in so_far and so_far[r].outcome in (Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED)]
     return f"{failed[0]} {so_far[failed[0]].outcome}" if failed else ""
 
 
-_LOST = "the connection broke"
+_LOST = "connection lost"
 
 
 def _change(c: Any, job: Job, step: str, change: Change) -> StepOutcome:
@@ -125,22 +129,35 @@ def title_of(action: Action) -> str:
             return f"log in again: {why}"
 
 
-def _as_root(c: Any, job: Job, script: str, timeout: float) -> Done:
-    say = lambda line: job.run.reporter.output(job.host.name, line)  # noqa: E731
-    return execute(c, script, root=True, sudo_password=job.run.sudo.known, timeout=timeout, on_line=say)
+def _as_root(c: Any, job: Job, script: str, timeout: float, listen: Callable[[str], None] | None = None) -> Done:
+    return execute(c, script, root=True, sudo_password=job.run.sudo.known, timeout=timeout, on_line=listen or _listener(job))
+
+
+def _listener(job: Job) -> Callable[[str], None]:
+    """Passes lines on, and tells once of each process that is waited for."""
+    waited_for: set[str] = set()
+
+    def listen(line: str) -> None:
+        job.run.reporter.output(job.host.name, line)
+        holder = _HOLDER.search(line)
+        if holder and holder[1] not in waited_for:
+            waited_for.add(holder[1])
+            job.run.reporter.note(job.host.name, f"waiting: {holder[1]} holds apt's lock")
+
+    return listen
 
 
 def _run(c: Any, job: Job, action: Run) -> None:
     script = f"if ( {action.unless} ) >/dev/null 2>&1; then exit 0; fi\n" if action.unless else ""
     script += f"set -e\n{action.script}\n"
     deadline = time.monotonic() + action.lock_timeout
+    listen = _listener(job)
     while True:
-        done = _as_root(c, job, script, action.timeout)
+        done = _as_root(c, job, script, action.timeout, listen)
         if done.code == 0:
             return
         if not _is_locked(done) or time.monotonic() >= deadline:
             raise _failed(action, done)
-        job.run.reporter.note(job.host.name, f"waiting: {_last_words(done)}")
         job.run.stop.wait(_LOCK_PAUSE)
 
 

@@ -6,9 +6,9 @@ import shlex
 from typing import Any
 
 from fleet import saved as saved_room
-from fleet.errors import NotSelected
+from fleet.errors import CommandTimeout, FleetError, NotSelected
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
-from fleet.job import Job
+from fleet.job import Job, failure_of
 from fleet.model import Blocked, Change, Facts, HostReport, Outcome, Satisfied, Skipped, StepOutcome, Verdict
 from fleet.remote import execute
 from fleet.shell import quote
@@ -41,11 +41,17 @@ def provision(c: Any, job: Job) -> HostReport:
     job.run.reporter.planned(job.host.name, proposal.plan)
     report = HostReport(job.host.name, plan=proposal.plan, facts=proposal.facts)
     _stage(job, "applying" if proposal.plan.changes else "done")
-    outcomes = applying.apply(c, job, proposal.plan)
-    if not any(o.outcome is Outcome.CHANGED for o in outcomes):
-        return report.but(steps=outcomes)
-    job.run.stop.check()
-    return _checked(c, job, report.but(steps=outcomes), proposal)
+    report = report.but(steps=applying.apply(c, job, proposal.plan))
+    try:
+        if proposal.plan.changes:
+            job.run.stop.check()
+        return _checked(c, job, report, proposal) if _has_changed(report) else report
+    except FleetError as error:  # what was done must stand in the report, whatever comes after it
+        return report.but(failure=failure_of(error, reached=True))
+
+
+def _has_changed(report: HostReport) -> bool:
+    return any(o.outcome is Outcome.CHANGED for o in report.steps)
 
 
 def _checked(c: Any, job: Job, report: HostReport, before: Proposal) -> HostReport:
@@ -104,7 +110,10 @@ def command(c: Any, job: Job, words: tuple[str, ...], sudo: bool, timeout: float
     _stage(job, "running")
     say = lambda text: job.run.reporter.output(job.host.name, text)  # noqa: E731
     with job.run.stop.acting(job.host.name):
-        done = execute(c, f"sh -c {quote(line)}", root=sudo, sudo_password=job.run.sudo.known, timeout=timeout, on_line=say)
+        try:
+            done = execute(c, f"sh -c {quote(line)}", root=sudo, sudo_password=job.run.sudo.known, timeout=timeout, on_line=say)
+        except CommandTimeout as error:
+            raise CommandTimeout(error.message, "If it needs longer, give it longer: --timeout SECONDS.") from error
     outcome = StepOutcome("run", Outcome.OK if done.code == 0 else Outcome.FAILED, f"exit code {done.code}", seconds=done.seconds)
     return HostReport(job.host.name, steps=(outcome,), output=done)
 
