@@ -21,6 +21,11 @@ from tests.lab.lab import Lab
 CLONE = Path(__file__).parents[2]
 
 
+def fleet_command(*words: str) -> list[str]:
+    """The words that run this clone's `fleet`."""
+    return [sys.executable, "-m", "fleet", *words]
+
+
 @dataclass(frozen=True)
 class Said:
     """What a run of `fleet` said; printed whole when a test fails."""
@@ -93,7 +98,7 @@ class Project:
     def fleet(self, *words: str, timeout: float = 600, input: str | None = None, **env: str) -> Said:
         """Run `fleet` to its end."""
         done = laptop.run(
-            [sys.executable, "-m", "fleet", *words],
+            fleet_command(*words),
             box=self.lab.box,
             env=self.environment(**env),
             cwd=self.folder,
@@ -107,7 +112,7 @@ class Project:
     def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
         """Start `fleet` and go on; its output comes by pipes."""
         return subprocess.Popen(
-            laptop.command([sys.executable, "-m", "fleet", *words], box=self.lab.box),
+            laptop.command(fleet_command(*words), box=self.lab.box),
             env=laptop.environment(self.lab.box, self.environment(**env)),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
