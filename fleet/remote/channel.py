@@ -77,6 +77,31 @@ class _Feeder:
         self.sent += len(data)
 
 
+class _Pulse:
+    """Asks a silent host for an answer, as ServerAliveInterval does; three times in vain means that it is gone."""
+
+    def __init__(self, transport: Transport, every: float) -> None:
+        self._transport = transport
+        self._every = every
+        self._asked = 0.0
+        self._unanswered = 0
+
+    def check(self, now: float) -> None:
+        """To be called often. Raises ConnectionLost."""
+        wire: Any = self._transport.sock
+        if not isinstance(wire, Wire) or now - max(wire.heard, self._asked) < self._every:
+            return
+        self._unanswered = self._unanswered + 1 if wire.heard < self._asked else 0
+        if self._unanswered == 3:
+            raise ConnectionLost(f"The host has not answered for {now - wire.heard:.0f} s.", "Is it up? Then run it again.")
+        self._asked = now
+        message = Message()
+        message.add_byte(cMSG_GLOBAL_REQUEST)
+        message.add_string("keepalive@openssh.com")
+        message.add_boolean(True)
+        _send(self._transport, message)
+
+
 def run_on_channel(
     transport: Transport, command: str, head: bytes, more: Iterable[bytes], large: bool, out: Stream, err: Stream, limits: Limits
 ) -> int:
@@ -140,11 +165,12 @@ def _request(transport: Transport, channel: Channel, command: str, limits: Limit
 def _drain(
     transport: Transport, channel: Channel, wake: _Wake, feeder: _Feeder, out: Stream, err: Stream, limits: Limits
 ) -> None:
-    began = last = asked = time.monotonic()
+    began = last = time.monotonic()
+    pulse = _Pulse(transport, limits.keepalive)
     exited: float | None = None
     fed = 0
     while True:
-        wake.wait(1.0)
+        wake.wait(min(1.0, limits.keepalive / 2))
         wake.rearm()
         now = time.monotonic()
         if _take(channel, out, err) or feeder.sent != fed:
@@ -157,7 +183,7 @@ def _drain(
         if exited and now - max(exited, last) > _AFTER_EXIT:
             return
         _check_clocks(now - began, now - last, limits)
-        asked = _sign_of_life(transport, now, asked, limits.keepalive)
+        pulse.check(now)
 
 
 def _take(channel: Channel, out: Stream, err: Stream) -> bool:
@@ -176,24 +202,6 @@ def _check_clocks(total: float, silent: float, limits: Limits) -> None:
         raise CommandTimeout(f"The command took longer than {limits.total:.0f} s.", "See what the host is doing.")
     if silent > limits.idle:
         raise CommandTimeout(f"The command said nothing for {limits.idle:.0f} s.", "See what the host is doing.")
-
-
-def _sign_of_life(transport: Transport, now: float, asked: float, keepalive: float) -> float:
-    """Ask a silent host for an answer, as ServerAliveInterval does; three times in vain means that it is gone."""
-    wire: Any = transport.sock
-    if not isinstance(wire, Wire):
-        return asked
-    silent = now - wire.heard
-    if silent > 3 * keepalive:
-        raise ConnectionLost(f"The host has not answered for {silent:.0f} s.", "Is it up? Then run it again.")
-    if silent > keepalive and now - asked > keepalive:
-        message = Message()
-        message.add_byte(cMSG_GLOBAL_REQUEST)
-        message.add_string("keepalive@openssh.com")
-        message.add_boolean(True)
-        _send(transport, message)
-        return now
-    return asked
 
 
 def _send(transport: Transport, message: Message) -> None:

@@ -33,6 +33,8 @@ class FleetConnection(Connection):  # type: ignore[misc]
     target: SshTarget | None = None
     settings: Settings | None = None
     hop: Hop | None = None
+    inline_ssh_env = True
+    """Declared, or else Fabric's assignment of it would be a change of the configuration, which connections share."""
 
     def __init__(self, target: SshTarget, settings: Settings, gateway: Gateway | None = None) -> None:
         super().__init__(

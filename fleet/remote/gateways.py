@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from paramiko.ssh_exception import ProxyCommandFailure
+
 from fleet.errors import InventoryError, Unreachable
 from fleet.model import Host
 from fleet.remote.link import Dial, dial_tcp, open_transport
@@ -142,22 +144,37 @@ class _CommandStream:
             self._process = subprocess.Popen(words, stdin=end, stdout=end, stderr=self._said, start_new_session=True)
 
     def recv(self, size: int) -> bytes:
-        data = self._sock.recv(size)
+        try:
+            data = self._sock.recv(size)
+        except ConnectionError as error:  # it ended without having read all that was sent
+            raise self._failure() from error
         if not data and self._process.wait(timeout=5):
-            raise ConnectionResetError(f"the ProxyCommand ended with {self._process.returncode}: {self.said()}")
+            raise self._failure()
         return data
 
-    def said(self) -> str:
-        """The last line that the command wrote to stderr."""
+    def send(self, data: bytes) -> int:
+        try:
+            return self._sock.send(data)
+        except ConnectionError as error:
+            raise self._failure() from error
+
+    def _failure(self) -> ProxyCommandFailure:
+        """The kind of error that paramiko lets through, with the last line that the command wrote to stderr."""
+        code = self._process.wait(timeout=5)
         self._said.seek(0)
         lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return ProxyCommandFailure("", f"it ended with {code} and said: {lines[-1] if lines else 'nothing'}")
 
     def close(self) -> None:
         self._sock.close()
+        self._said.close()
         if self._process.poll() is None:
             self._process.terminate()
-        threading.Thread(target=self._process.wait, daemon=True).start()
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)

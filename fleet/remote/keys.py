@@ -74,7 +74,7 @@ def _load(path: str, mtime_ns: int, passphrase: Secret | None) -> PKey:
         key = _read(text, path, word)
     except PasswordRequiredException as error:
         raise LockedKeyError(
-            f"The key {path} is encrypted.", f"Put it into the agent (ssh-add {path}) or give its passphrase."
+            f"The key {path} is encrypted.", f"Put it into the agent (ssh-add {path}) or set FLEET_PASSPHRASE."
         ) from error
     except (SSHException, UnknownKeyType, ValueError, TypeError, IndexError) as error:
         raise AuthenticationError(f"The key {path} can't be used: {_reason(text, error)}", _hint(text, path)) from error
@@ -105,15 +105,20 @@ def public_part(path: str) -> bytes | None:
 
 
 def _public_of(text: bytes) -> bytes | None:
-    """The public key in the head of a file of OpenSSH's own format (openssh-portable, PROTOCOL.key)."""
+    head = _head(text)
+    return head[1] if head else None
+
+
+def _head(text: bytes) -> tuple[bytes, bytes] | None:
+    """Cipher and public key in the head of a file of OpenSSH's own format (openssh-portable, PROTOCOL.key)."""
     lines = text.split(b"\n")
     if not lines[0].startswith(b"-----BEGIN OPENSSH"):
         return None
     with suppress(binascii.Error, struct.error):
         blob = base64.b64decode(b"".join(line for line in lines if not line.startswith(b"-----")))
         if blob.startswith(_MAGIC):
-            *_, public = _strings(blob[len(_MAGIC) :], 3, skip=4)
-            return public
+            cipher, _, _, public = _strings(blob[len(_MAGIC) :], 3, skip=4)
+            return cipher, public
     return None
 
 
@@ -142,7 +147,10 @@ def _reason(text: bytes, error: Exception) -> str:
         return "it is in PuTTY's format."
     if _type_of(text).startswith("sk-"):
         return "it is on a security token."
-    return "its passphrase is wrong." if b"ENCRYPTED" in text or "decrypt" in str(error).lower() else f"{error}".rstrip(".") + "."
+    head = _head(text)
+    if b"ENCRYPTED" in text or (head and head[0] != b"none"):
+        return "its passphrase is wrong."
+    return f"{error}".rstrip(".") + "."
 
 
 def _hint(text: bytes, path: str) -> str:

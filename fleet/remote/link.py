@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from paramiko import PKey, SSHException
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay, wait_exponential, wait_random
 
 from fleet.errors import FleetError
 from fleet.remote.hostkeys import Seen
@@ -40,7 +40,7 @@ def open_transport(
     retrying = Retrying(
         retry=retry_if_exception_type(Transient),
         stop=stop_after_attempt(attempts or settings.connect_attempts) | stop_before_delay(settings.connect_deadline),
-        wait=wait_exponential_jitter(initial=0.5, max=8, jitter=1),
+        wait=wait_exponential(multiplier=0.5, max=8) + wait_random(0, 1),
         before_sleep=lambda state: log.info("%s Trying again.", state.outcome.exception() if state.outcome else ""),
         reraise=True,
     )
@@ -53,20 +53,21 @@ def _attempt(target: SshTarget, settings: Settings, dial: Dial, pkey: PKey | Non
         sock = dial(min(settings.connect_timeout, left))
     except (OSError, EOFError, SSHException) as error:
         raise connecting(error, target.label) from error
-    transport: FleetTransport | None = None
+    transport = FleetTransport(sock)
     try:
-        transport = _shake_hands(sock, target, settings, left)
+        _shake_hands(transport, target, settings, left)
         log_in(transport, target, settings, pkey)
-        transport.set_keepalive(round(settings.keepalive))
+        transport.set_keepalive(max(1, round(settings.keepalive)))
         return transport
     except BaseException as error:
-        (transport or sock).close()
+        transport.close()
+        sock.close()
         if isinstance(error, (OSError, EOFError, SSHException)) and not isinstance(error, FleetError):
             raise connecting(error, target.label) from error
         raise
 
 
-def _shake_hands(sock: Socket, target: SshTarget, settings: Settings, left: float) -> FleetTransport:
+def _shake_hands(transport: FleetTransport, target: SshTarget, settings: Settings, left: float) -> None:
     trust = Trust.of(
         target.label,
         target.known_as,
@@ -76,18 +77,12 @@ def _shake_hands(sock: Socket, target: SshTarget, settings: Settings, left: floa
         target.strict,
         target.forget,
     )
-    transport = FleetTransport(sock)
-    try:
-        transport.banner_timeout = min(settings.banner_timeout, left)
-        transport.handshake_timeout = settings.banner_timeout
-        transport.auth_timeout = settings.auth_timeout
-        transport.channel_timeout = settings.connect_timeout + settings.banner_timeout
-        transport.prefer_host_keys(trust.preferred())
-        transport.start_client(timeout=settings.banner_timeout * 2)
-        if not transport.initial_kex_done:
-            raise TimeoutError
-        trust.check(Seen.of(transport.get_remote_server_key()))
-    except BaseException:
-        transport.close()
-        raise
-    return transport
+    transport.banner_timeout = min(settings.banner_timeout, left)
+    transport.handshake_timeout = settings.banner_timeout
+    transport.auth_timeout = settings.auth_timeout
+    transport.channel_timeout = settings.connect_timeout + settings.banner_timeout
+    transport.prefer_host_keys(trust.preferred())
+    transport.start_client(timeout=settings.banner_timeout * 2)
+    if not transport.initial_kex_done:
+        raise TimeoutError
+    trust.check(Seen.of(transport.get_remote_server_key()))

@@ -61,6 +61,8 @@ class SshTarget:
 
     def expand_command(self, text: str) -> str:
         """Replace the tokens alone: the rest is the shell's business."""
+        if "%" not in text:
+            return text
         tokens = self._tokens()
         return re.sub(r"%(.)", lambda m: tokens.get(m[1], m[0]), text)
 

@@ -6,7 +6,7 @@ import errno
 import socket
 
 from paramiko import AuthenticationException, ChannelException, SSHException
-from paramiko.ssh_exception import IncompatiblePeer
+from paramiko.ssh_exception import IncompatiblePeer, ProxyCommandFailure
 
 from fleet.errors import FleetError, Unreachable
 
@@ -40,6 +40,8 @@ def connecting(error: BaseException, label: str) -> FleetError:
         return Unreachable(f"{label} and this machine have no algorithm in common: {error}.", "Update the host's SSH server.")
     if isinstance(error, EOFError):
         return Transient(f"{label} closed the connection before the login.", _HINTS[errno.ECONNRESET])
+    if isinstance(error, ProxyCommandFailure):
+        return Transient(f"The ProxyCommand to {label} failed: {error.error}", "Run it by hand; `ssh -G` shows it.")
     if isinstance(error, SSHException):
         return _in_handshake(error, label)
     if isinstance(error, OSError):

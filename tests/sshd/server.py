@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin") or ""
@@ -97,7 +98,8 @@ class Sshd:
     def drop_connections(self) -> None:
         """Kill what serves the connections, as a crash would; the listener goes on."""
         for pid in self.sessions():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself meanwhile
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Stop listening and end all connections."""
