@@ -1,21 +1,20 @@
 """A lab: one bridge, one Internet in a box, any number of hosts; on disk, so that separate commands see it.
 
-State is in ``$FLEET_LAB_HOME`` (``/var/lib/fleet-lab``), a folder per lab. What runs is found by looking
-at the machine's processes, never by trusting a number in a file, so tear-down works after any crash.
+What runs is found by looking at the machine's processes, never by trusting a number in a file, so tear-down
+works after any crash.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +23,14 @@ from .box import Box
 from .cache import say
 from .host import Host, Spec
 from .identities import identity
-from .machine import CGROUPS, remove_cgroups
-from .network import FIRST_HOST, LAST_HOST, Network, choose
+from .machine import CGROUPS, remove_cgroups, room_for
+from .network import Network, choose
 from .roots import root
+from .state import State, home, lock, names
 
 __all__ = ["Host", "Lab", "Spec", "home", "names", "reap"]
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
-
-
-def home() -> Path:
-    """The folder of all labs' state; an overlay's upper layer must not be on a tmpfs, hence not /run."""
-    return Path(os.environ.get("FLEET_LAB_HOME") or "/var/lib/fleet-lab")
-
-
-def names() -> list[str]:
-    """Return the names of all labs that exist, up or half torn down."""
-    return sorted(path.name for path in home().glob("*/") if not path.name.startswith("."))
 
 
 class Lab:
@@ -51,6 +41,7 @@ class Lab:
             raise ValueError(f"{name!r} can't name a lab: use up to 30 lower-case letters, digits and inner hyphens.")
         self.name = name
         self.folder = home() / name
+        self.state = State(self.folder / "lab.json")
         self.key = self.folder / "keys" / "id_ed25519"
         self.encrypted_key = self.folder / "keys" / "id_encrypted"
         self.known_hosts = self.folder / "known_hosts"
@@ -62,12 +53,10 @@ class Lab:
         """Make a lab with its bridge, keys and box. `owner` is the process at whose end `reap` removes it."""
         lab = cls(name)
         Box.prepare()
-        with _lock():
+        with lock():
             if lab.exists():
                 raise FileExistsError(f"The lab {name!r} exists already; `python -m tests.lab --lab {name} down --all`.")
-            lab.folder.mkdir(parents=True, exist_ok=True)
-            state = {"network": asdict(choose(name)), "owner": _identify(owner) if owner else None}
-            lab._state_file.write_text(json.dumps(state))
+            lab.state.create(choose(name), owner)
             lab.network.up()
         try:
             lab._make_keys()
@@ -87,20 +76,30 @@ class Lab:
 
     def exists(self) -> bool:
         """Say whether the lab was made and not torn down."""
-        return self._state_file.exists()
+        return self.state.exists()
 
     def destroy(self) -> None:
         """Pull the plug of every host, stop the box, delete bridge and state; also of a half-made lab."""
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(Host.destroy, self.hosts()))
-        if self.exists():
-            self.box.stop()
-            self.network.down()
+        with ExitStack() as steps:  # the last one first, and each of them even if another fails
+            steps.callback(_rmdir, home())
+            steps.callback(self._forget)
+            steps.callback(self._remove_cgroups)
+            if self.exists():
+                steps.callback(self.network.down)
+                steps.callback(self.box.stop)
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(Host.destroy, self.hosts()))
+
+    def _remove_cgroups(self) -> None:
         remove_cgroups("fleet-lab", self.name)
         for place in (CGROUPS, *CGROUPS.glob("*/")):
             _rmdir(place / "fleet-lab")
+
+    def _forget(self) -> None:
+        """Delete the folder, the file that says whose lab it is last, so that `reap` can go on after a crash."""
+        for path in self.folder.glob("*/"):
+            shutil.rmtree(path, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-        _rmdir(home())
 
     # -- hosts --------------------------------------------------------------------------------------
 
@@ -116,12 +115,18 @@ class Lab:
         return hosts
 
     def _allocate(self, specs: Mapping[str, Spec]) -> dict[str, Host]:
+        if not self.network.is_up():
+            raise RuntimeError(f"The bridge of lab {self.name!r} is gone (a restart?); `down --all`, and begin again.")
+        if not room_for(len(specs)):
+            raise RuntimeError(
+                "This machine has too few inotify instances left for more hosts. Throw some away, or allow more: "
+                "`sysctl fs.inotify.max_user_instances=1024`."
+            )
         for name, spec in specs.items():
             self._check(name, spec)
-        with _lock():
-            taken = {host.number for host in self.hosts()}
-            free = (number for number in range(FIRST_HOST, LAST_HOST) if number not in taken)
-            hosts = {name: Host(self, name, next(free), spec) for name, spec in specs.items()}
+        with lock():
+            numbers = self.state.numbers({host.number for host in self.hosts()})
+            hosts = {name: Host(self, name, next(numbers), spec) for name, spec in specs.items()}
             for host in hosts.values():
                 host.register()
         return hosts
@@ -152,7 +157,7 @@ class Lab:
     @property
     def network(self) -> Network:
         """The lab's bridge and addresses."""
-        return Network(**self._state["network"])
+        return self.state.network
 
     @property
     def box(self) -> Box:
@@ -162,16 +167,18 @@ class Lab:
     def write_known_hosts(self) -> Path:
         """Write the keys that all hosts were made with to the lab's known_hosts file; return its path."""
         lines = [line for host in self.hosts() for line in host.known_hosts_lines()]
-        new = self.known_hosts.with_suffix(f".{os.getpid()}")
+        new = self.known_hosts.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         new.write_text("".join(f"{line}\n" for line in lines))
         return new.rename(self.known_hosts)
 
     def inventory(self) -> str:
         """Return a fleet inventory (YAML) of the hosts that are up."""
-        lines = ["hosts:"]
-        for host in self.hosts():
+        lines = ["defaults:", "  vars:", f'    docker_key_fingerprint: "{self.box.key_fingerprint}"']
+        hosts = self.hosts()
+        lines.append("hosts:" if hosts else "hosts: {}")
+        for host in hosts:
             lines += [f"  {host.name}:", f"    address: {host.address}", f"    user: {host.user}", f"    key: {self.key}"]
-        return "\n".join(lines) + "\n" if len(lines) > 1 else "hosts: {}\n"
+        return "\n".join(lines) + "\n"
 
     def environment(self) -> dict[str, str]:
         """Return environment variables that tell a command in the lab's shell where it is."""
@@ -188,22 +195,6 @@ class Lab:
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", f"lab-{self.name}", "-f", str(path)]
             subprocess.run(words, check=True)
 
-    @property
-    def _state_file(self) -> Path:
-        return self.folder / "lab.json"
-
-    @property
-    def _state(self) -> dict[str, Any]:
-        state: dict[str, Any] = json.loads(self._state_file.read_text())
-        return state
-
-    def abandoned(self) -> bool:
-        """Say whether the lab belonged to a process that has ended."""
-        if not self.exists():
-            return False
-        owner = self._state["owner"]
-        return owner is not None and _identify(owner[0]) != owner
-
 
 def _create_and_start(host: Host) -> None:
     host.create()
@@ -212,20 +203,12 @@ def _create_and_start(host: Host) -> None:
 
 def reap() -> list[str]:
     """Destroy labs whose owner has ended without doing so; return their names."""
-    found = [lab for lab in map(Lab, names()) if lab.abandoned()]
-    for lab in found:
-        say(f"removing lab {lab.name}: its owner has ended")
-        lab.destroy()
+    with lock():
+        found = [lab for lab in map(Lab, names()) if lab.state.abandoned()]
+        for lab in found:
+            say(f"removing lab {lab.name}: its owner has ended")
+            lab.destroy()
     return [lab.name for lab in found]
-
-
-def _identify(pid: int) -> list[int]:
-    """Return the process number with its start time, which together never come again."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
-        return [pid, -1]
-    return [pid, int(fields[19])]
 
 
 def _rmdir(folder: Path) -> None:
@@ -233,12 +216,3 @@ def _rmdir(folder: Path) -> None:
         folder.rmdir()
     except OSError:
         return
-
-
-@contextmanager
-def _lock() -> Iterator[None]:
-    """One lab at a time chooses its network and its hosts' numbers."""
-    home().mkdir(parents=True, exist_ok=True)
-    with (home() / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
