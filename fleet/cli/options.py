@@ -76,7 +76,9 @@ class Login:
     """How to get in."""
 
     user: Annotated[str | None, typer.Option("--user", "-u", metavar="NAME", help="Log in as this user.")] = None
-    identity: Annotated[str | None, typer.Option("--identity", metavar="FILE", help="Log in with this private key (FLEET_PASSPHRASE opens it).")] = None
+    identity: Annotated[
+        str | None, typer.Option("--identity", metavar="FILE", help="Log in with this private key (FLEET_PASSPHRASE opens it).")
+    ] = None
     ask_password: Annotated[
         bool, typer.Option("--ask-password", "-k", help="Ask for the login password (or set FLEET_PASSWORD).")
     ] = False
