@@ -61,7 +61,8 @@ class Logs(Reporter):
     def run_started(self, run: RunInfo) -> None:
         self._head = f"fleet {run.verb}, run {self.folder.name}"
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             _point(self.folder.parent / "latest", self.folder.name)
             _prune(self.folder.parent)
         except OSError as error:

@@ -44,10 +44,12 @@ def changes_of(host: HostReport) -> int:
 def reason_of(host: HostReport) -> tuple[str, str]:
     """Why a host is not well, and the remedy; empty when it is."""
     if host.failure:
-        return f"{host.failure.stage}: {host.failure.why}", host.failure.hint
-    step = failed_step(host)
-    if step:
-        return f"{step.step}: {step.why}", step.hint
+        where = "" if host.failure.unreachable else f"{host.failure.stage}: "
+        return where + host.failure.why, host.failure.hint
+    steps = bad_steps(host)
+    if steps:
+        several = f"{len(steps)} steps: " if len(steps) > 1 else ""
+        return f"{several}{steps[0].step}: {steps[0].why}", steps[0].hint
     blocked = [(p.step, p.verdict) for p in host.plan.blocked] if host.plan and not host.steps else []
     for name, verdict in blocked:
         if isinstance(verdict, Blocked):
@@ -55,13 +57,10 @@ def reason_of(host: HostReport) -> tuple[str, str]:
     return "", ""
 
 
-def failed_step(host: HostReport) -> StepOutcome | None:
-    """The step to name as the reason of a host's result."""
-    for outcome in (Outcome.FAILED, Outcome.BLOCKED):
-        for step in host.steps:
-            if step.outcome is outcome:
-                return step
-    return None
+def bad_steps(host: HostReport) -> tuple[StepOutcome, ...]:
+    """The steps that failed, then those that are blocked."""
+    bad = (Outcome.FAILED, Outcome.BLOCKED)
+    return tuple(step for outcome in bad for step in host.steps if step.outcome is outcome)
 
 
 def is_meant(host: HostReport) -> bool:

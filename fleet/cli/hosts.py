@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from fleet.cli.options import Which, command
-from fleet.cli.prepare import chosen
 from fleet.cli.session import Session
-from fleet.console import tell_hosts, tell_json
+from fleet.console import tell_json
 from fleet.errors import SelectionError
-from fleet.report import VERSION
-
-DEFAULT_RECIPE = "docker"
 
 
 def hosts(session: Session, which: Which) -> int:
     """List the hosts of the inventory, or those that the words name. Nothing is connected."""
+    from fleet.cli.prepare import chosen
+    from fleet.console.tables import tell_hosts
+    from fleet.recipe import DEFAULT
+    from fleet.report import VERSION
+
     everything = which.all or not which.hosts
     inventory, selection = chosen(replace(which, all=everything))
     if selection.terms:
@@ -24,7 +25,7 @@ def hosts(session: Session, which: Which) -> int:
         rows = [{**asdict(host), "vars": dict(host.vars), "groups": list(host.groups)} for host in selection.hosts]
         tell_json(session.screen, {"version": VERSION, "inventory": inventory.path, "hosts": rows})
     else:
-        tell_hosts(session.screen.out, selection.hosts, DEFAULT_RECIPE)
+        tell_hosts(session.screen.out, selection.hosts, DEFAULT)
     return 0
 
 

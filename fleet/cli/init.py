@@ -11,7 +11,6 @@ from fleet.cli.options import command
 from fleet.cli.session import Session
 from fleet.console import tell_data, tell_json
 from fleet.errors import UsageError
-from fleet.report import VERSION
 
 FILES = ("inventory/fleet.yml", "inventory/example.yml", "recipes/example.yml")
 """What a new project has."""
@@ -27,6 +26,8 @@ def init(
     """
     written = {name: _write(folder, name) for name in FILES}
     if session.screen.json:
+        from fleet.report import VERSION
+
         tell_json(session.screen, {"version": VERSION, "written": [str(folder / name) for name, new in written.items() if new]})
         return 0
     for name, new in written.items():

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fleet import __version__
 from fleet.cli.options import Login, What, Which, command
-from fleet.cli.prepare import prepare
 from fleet.cli.session import Session
-from fleet.console import tell_json, tell_plan_report, tell_warning
-from fleet.events import Report
-from fleet.report import exit_code, to_json
+from fleet.console import tell_warning
+
+if TYPE_CHECKING:
+    from fleet.events import Report
 
 
 def plan(
@@ -26,17 +27,16 @@ def plan(
     diff: Annotated[bool, typer.Option("--diff", help="Show what would change inside files.")] = False,
 ) -> int:
     """Show what `fleet provision` would change. Nothing is changed on the hosts."""
-    prepared = prepare(session, which, login, what)
     from fleet import stages
+    from fleet.cli.prepare import prepare
+    from fleet.console.reports import tell_plan_report
 
-    report = prepared.checked(session, stages.propose(prepared.run, prepared.hosts))
-    if session.screen.json:
-        tell_json(session.screen, to_json(report, check=check))
-    else:
-        tell_plan_report(session.screen, report, diff=diff)
+    prepared = prepare(session, which, login, what)
+    report = stages.propose(prepared.run, prepared.hosts)
+    code = prepared.finish(report, partial(tell_plan_report, diff=diff), check=check)
     if out:
         _save(session, report, out)
-    return exit_code(report, check=check)
+    return code
 
 
 def _save(session: Session, report: Report, path: Path) -> None:

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fleet.cli.options import Login, What, Which
-from fleet.cli.passwords import login_password, sudo_password
+from fleet.cli.passwords import login_password, passphrase, sudo_password
 from fleet.cli.session import Session
-from fleet.console import Lines, progress, tell_warning
+from fleet.console import Screen, tell_json, tell_warning
+from fleet.console.lines import Lines
+from fleet.console.reports import progress
 from fleet.errors import SelectionError, UsageError
 from fleet.events import Report, Reporters
 from fleet.inventory import Inventory, locate, read
 from fleet.model import Facts, Host
+from fleet.report import exit_code, to_json
 from fleet.selection import FactTerm, Selection, matches, select
 
 if TYPE_CHECKING:
@@ -26,18 +29,23 @@ if TYPE_CHECKING:
 class Prepared:
     """All that a verb needs to go."""
 
+    session: Session
     run: Run
     hosts: tuple[Host, ...]
     logs: Logs
-    selection: Selection
 
-    def checked(self, session: Session, report: Report) -> Report:
-        """The report, unless nobody was meant; tells when logs could not be kept."""
+    def finish(self, report: Report, tell: Callable[[Screen, Report], None], *, check: bool = False) -> int:
+        """Show the report, as JSON if so wanted, and give the exit code; SelectionError when nobody was meant."""
+        screen = self.session.screen
         if self.logs.problem:
-            tell_warning(session.screen, self.logs.problem)
+            tell_warning(screen, self.logs.problem)
         if not report.hosts and not report.interrupted:
             raise SelectionError("no host has these facts", "`fleet facts --all` shows what they have")
-        return report
+        if screen.json:
+            tell_json(screen, to_json(report, check=check))
+        else:
+            tell(screen, report)
+        return exit_code(report, check=check)
 
 
 def chosen(which: Which) -> tuple[Inventory, Selection]:
@@ -78,6 +86,7 @@ def prepare(
             strict_host_keys=login.strict_host_keys,
             ssh_config=login.ssh_config,
             password=login_password(session, login.ask_password),
+            passphrase=passphrase(),
         ),
         resolver=Resolver(),
         recipes=recipes,
@@ -93,7 +102,7 @@ def prepare(
         parallel=login.parallel,
         logs=logs.folder,
     )
-    return Prepared(run, hosts, logs, selection)
+    return Prepared(session, run, hosts, logs)
 
 
 def _as(login: Login, host: Host) -> Host:

@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet.cli.options import Login, What, Which, command
-from fleet.cli.prepare import prepare
 from fleet.cli.session import Session
-from fleet.console import tell_json, tell_summary
 from fleet.errors import PlanError, UsageError
-from fleet.inventory import locate, read
-from fleet.report import exit_code, to_json
 
 if TYPE_CHECKING:
     from fleet.saved import SavedPlan
@@ -36,18 +32,15 @@ def provision(
 
     HOSTS may also be a file of `fleet plan --out FILE`: then exactly that is done, unless a host has changed since.
     """
+    from fleet import stages
+    from fleet.cli.prepare import prepare
+    from fleet.console.reports import tell_end
+
     saved = _saved(which, what)
     which = replace(which, hosts=list(saved)) if saved else which
     allow = frozenset(word for word, given in (("removal", allow_removal), ("restart", allow_restart)) if given)
     prepared = prepare(session, which, login, what, allow=allow, diff=diff)
-    from fleet import stages
-
-    report = prepared.checked(session, stages.converge(prepared.run, prepared.hosts, saved))
-    if session.screen.json:
-        tell_json(session.screen, to_json(report))
-    else:
-        tell_summary(session.screen.out, report)
-    return exit_code(report)
+    return prepared.finish(stages.converge(prepared.run, prepared.hosts, saved), tell_end)
 
 
 def _saved(which: Which, what: What) -> Mapping[str, SavedPlan] | None:
@@ -60,6 +53,7 @@ def _saved(which: Which, what: What) -> Mapping[str, SavedPlan] | None:
     if what != What():
         raise UsageError(f"{files[0]} is a saved plan, which says already what is done", "leave out -r, -e, --step and --skip")
     from fleet import saved
+    from fleet.inventory import locate, read
     from fleet.steps import STEPS
 
     plans = saved.read(Path(files[0]), STEPS)

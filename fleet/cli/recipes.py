@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fleet.cli import complete
 from fleet.cli.options import command
 from fleet.cli.session import Session
-from fleet.console import tell_data, tell_error, tell_json, tell_table
-from fleet.cookbook import Recipes
-from fleet.model import Data
-from fleet.problems import Place
-from fleet.recipe import Recipe
-from fleet.report import VERSION
+from fleet.console import tell_data, tell_error, tell_json
+
+if TYPE_CHECKING:
+    from fleet.cookbook import Recipes
+    from fleet.model import Data
+    from fleet.problems import Place
+    from fleet.recipe import Recipe
+
+_VERSION = 1
+"""Of the JSON."""
 
 
 def recipes(
@@ -26,14 +30,18 @@ def recipes(
     ] = None,
 ) -> int:
     """List the recipes, or show one with its includes merged in and where each value comes from."""
-    return _show(session, Recipes().load(name)) if name else _list(session)
+    from fleet.cookbook import Recipes
+
+    return _show(session, Recipes().load(name)) if name else _list(session, Recipes())
 
 
-def _list(session: Session) -> int:
-    found = Recipes().listing()
+def _list(session: Session, recipes: Recipes) -> int:
+    from fleet.console.tables import tell_table
+
+    found = recipes.listing()
     if session.screen.json:
         rows = [{"name": r.name, "path": str(r.path), "description": r.description, "problem": r.problem} for r in found]
-        tell_json(session.screen, {"version": VERSION, "recipes": rows})
+        tell_json(session.screen, {"version": _VERSION, "recipes": rows})
     else:
         tell_table(
             session.screen.out, ("RECIPE", "DESCRIPTION", "FILE"), [(r.name, r.description or "-", str(r.path)) for r in found]
@@ -47,7 +55,7 @@ def _list(session: Session) -> int:
 def _show(session: Session, recipe: Recipe) -> int:
     data: dict[str, Data] = {"vars": dict(recipe.vars), **{name: dict(values) for name, values in recipe.sections.items()}}
     if session.screen.json:
-        tell_json(session.screen, {"version": VERSION, "name": recipe.name, "sources": recipe.sources, "recipe": data})
+        tell_json(session.screen, {"version": _VERSION, "name": recipe.name, "sources": recipe.sources, "recipe": data})
         return 0
     tell_data(session.screen, f"# {recipe.name}: {recipe.description}" if recipe.description else f"# {recipe.name}")
     lines = list(_lines(recipe, data, ()))

@@ -8,11 +8,8 @@ import typer
 from typer.core import TyperCommand
 
 from fleet.cli.options import Login, Which, command
-from fleet.cli.prepare import prepare
 from fleet.cli.session import Session
-from fleet.console import Output, tell_json, tell_run_report
 from fleet.errors import UsageError
-from fleet.report import exit_code, to_json
 
 
 class AfterDashes(TyperCommand):
@@ -40,16 +37,13 @@ def run(
     """
     if not session.words or not session.words[0]:
         raise UsageError("there is no command to run", "put it behind two dashes: fleet run pi-kitchen -- uptime")
-    prepared = prepare(session, which, login, reporter=Output(session.screen))
     from fleet import stages
+    from fleet.cli.prepare import prepare
+    from fleet.console.reports import Output, tell_run_report
 
+    prepared = prepare(session, which, login, reporter=Output(session.screen))
     report = stages.command(prepared.run, prepared.hosts, session.words, sudo=sudo, timeout=timeout)
-    report = prepared.checked(session, report)
-    if session.screen.json:
-        tell_json(session.screen, to_json(report))
-    else:
-        tell_run_report(session.screen, report)
-    return exit_code(report)
+    return prepared.finish(report, tell_run_report)
 
 
 app = command(run, cls=AfterDashes)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fleet.cli.options import What, Which, command
-from fleet.cli.prepare import chosen
 from fleet.cli.session import Session
 from fleet.console import tell_data, tell_error, tell_json
-from fleet.cookbook import Recipes
 from fleet.errors import FileError
-from fleet.facts import NAMES
-from fleet.model import Data, Host
-from fleet.recipe import DEFAULT, Scope, parse_extra
-from fleet.report import VERSION
+
+if TYPE_CHECKING:
+    from fleet.cookbook import Recipes
+    from fleet.model import Data, Host
+
+_VERSION = 1
+"""Of the JSON."""
 
 
 def validate(session: Session, which: Which, what: What) -> int:
     """Check the inventory, and the recipes for the hosts that use them. Without HOSTS: all of them. Nothing is connected."""
+    from fleet.cli.prepare import chosen
+    from fleet.cookbook import Recipes
+    from fleet.recipe import DEFAULT, parse_extra
+
     inventory, selection = chosen(replace(which, all=which.all or not which.hosts))
     recipes = Recipes()
     extra = parse_extra(what.extra or ())
@@ -34,6 +40,9 @@ def validate(session: Session, which: Which, what: What) -> int:
 
 def _problems(recipes: Recipes, name: str, hosts: list[Host], extra: Mapping[str, Data]) -> Iterator[tuple[str, str]]:
     """What is wrong with a recipe for these hosts, with remedies; what is the same for several comes once."""
+    from fleet.facts import NAMES
+    from fleet.recipe import Scope
+
     try:
         recipe = recipes.load(name)
     except FileError as error:
@@ -55,7 +64,7 @@ def _problems(recipes: Recipes, name: str, hosts: list[Host], extra: Mapping[str
 def _tell(session: Session, path: str, hosts: int, found: Mapping[str, Mapping[str, str]]) -> None:
     if session.screen.json:
         rows = [{"name": name, "problems": list(problems)} for name, problems in found.items()]
-        tell_json(session.screen, {"version": VERSION, "inventory": path, "hosts": hosts, "recipes": rows})
+        tell_json(session.screen, {"version": _VERSION, "inventory": path, "hosts": hosts, "recipes": rows})
         return
     for problems in found.values():
         for text, hint in problems.items():

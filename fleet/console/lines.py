@@ -69,7 +69,8 @@ class Lines(Reporter):
     def host_finished(self, report: HostReport) -> None:
         if is_meant(report):
             rank = TROUBLE if report.failure else MILESTONE
-            self._tell(rank, report.host, self.in_a_line(report))
+            took = "" if report.failure else f" in {duration(report.seconds)}"
+            self._tell(rank, report.host, self.in_a_line(report) + took)
 
     def interrupting(self, waiting_for: Sequence[str]) -> None:
         self._say(waiting_text(waiting_for))
@@ -78,12 +79,12 @@ class Lines(Reporter):
         """What became of a host, with the reason only where no line before has told it."""
         result = result_of(report)
         word = self.screen.err.paint(str(result), str(result))
-        told = f": {reason_of(report)[0]}" if report.failure else ""
+        told = f": {reason_of(report)[0]}" if report.failure or (self._verb == "run" and result is Result.FAILED) else ""
         if self._verb == "plan" and report.plan:
             word, told = in_short(report.plan), ""
         elif result is Result.CHANGED:
             told = f" ({counted(changes_of(report), 'step')})"
-        return f"{word}{told} in {duration(report.seconds)}" if not report.failure else f"{word}{told}"
+        return f"{word}{told}"
 
     def _tell(self, rank: int, host: str, text: str) -> None:
         if rank <= self._shown:

@@ -39,21 +39,22 @@ def title(action: Action) -> str:
 
 
 def tell_plans(stream: Stream, plans: Sequence[Plan], *, verbose: int = 0, diff: bool = False) -> None:
-    """Print plans, those that are equal but for the host as one."""
-    together: dict[tuple[str, tuple[Planned, ...]], list[str]] = {}
+    """Print plans, those of which the same is to be said as one."""
+    together: dict[tuple[str, ...], list[str]] = {}
     for plan in plans:
-        together.setdefault((plan.recipe, plan.steps), []).append(plan.host)
-    for (recipe, steps), hosts in together.items():
-        plan = Plan(", ".join(hosts), recipe, steps)
-        for line in plan_lines(stream, plan, verbose=verbose, diff=diff):
+        together.setdefault(tuple(_said(stream, plan, verbose, diff)), []).append(plan.host)
+    for number, ((head, *steps), hosts) in enumerate(together.items()):
+        if number:
+            stream.line()
+        for line in wrapped(f"{', '.join(hosts)}: {head}", stream.width, "  ", ""):
+            stream.line(stream.paint(line, "bold"))
+        for line in steps:
             stream.line(line)
-        stream.line()
 
 
-def plan_lines(stream: Stream, plan: Plan, *, verbose: int = 0, diff: bool = False) -> Iterator[str]:
-    """One plan: a head, then a line a step; satisfied steps only when asked for or when they warn."""
-    heads = list(wrapped(f"{plan.host}: {in_short(plan)} (recipe {plan.recipe})", stream.width, "  ", ""))
-    yield from (stream.paint(head, "bold") for head in heads)
+def _said(stream: Stream, plan: Plan, verbose: int, diff: bool) -> Iterator[str]:
+    """A head, then a line a step; satisfied steps only when asked for or when they warn."""
+    yield f"{in_short(plan)} (recipe {plan.recipe})"
     width = max((len(step.step) for step in plan.steps), default=0)
     for step in plan.steps:
         if verbose or not isinstance(step.verdict, Satisfied) or step.verdict.warnings:

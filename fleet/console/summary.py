@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from fleet.console.stream import Stream, clean
 from fleet.console.words import columns, counted, cut, duration, joined, marked, wrapped
 from fleet.events import Report
 from fleet.model import HostReport, Outcome, Result, StepOutcome
-from fleet.report import changes_of, count, reason_of, result_of
+from fleet.report import bad_steps, changes_of, count, reason_of, result_of
 
 _BAD = (Result.FAILED, Result.BLOCKED, Result.UNREACHABLE)
 
@@ -30,7 +31,7 @@ def tell_troubles(stream: Stream, report: Report) -> None:
     for host in report.hosts:
         if result_of(host) in _BAD:
             stream.line()
-            for line in _trouble(stream, report.verb, host):
+            for line in _trouble(stream, host):
                 stream.line(line)
 
 
@@ -80,27 +81,28 @@ def _warnings(stream: Stream, report: Report) -> Iterator[str]:
         yield from marked(stream, "warning", f"{warning} ({names})", "")
 
 
-def _trouble(stream: Stream, verb: str, host: HostReport) -> Iterator[str]:
+def _trouble(stream: Stream, host: HostReport) -> Iterator[str]:
     result = str(result_of(host))
-    yield f"{stream.paint(host.host, 'bold')}: {stream.paint(result, result)}{_where(verb, host)}"
+    yield f"{stream.paint(host.host, 'bold')}: {stream.paint(result, result)}{_where(host)}"
     if host.failure:
         yield from wrapped(host.failure.why, stream.width, "  ")
         yield from _hint(stream, host.failure.hint)
-    for step in host.steps:
-        if step.outcome in (Outcome.FAILED, Outcome.BLOCKED):
-            yield from _bad_step(stream, step)
+    yield from _bad_steps(stream, bad_steps(host))
     yield from _unfinished(stream, host)
     if host.log:
         yield f"  log: {clean(_short(host.log))}"
 
 
-def _where(verb: str, host: HostReport) -> str:
-    return f" ({host.failure.stage})" if host.failure else f" ({verb})"
+def _where(host: HostReport) -> str:
+    return f" ({host.failure.stage})" if host.failure and not host.failure.unreachable else ""
 
 
-def _bad_step(stream: Stream, step: StepOutcome) -> Iterator[str]:
-    yield from wrapped(f"{step.step}: {step.why}", stream.width, "    ", "  ")
-    yield from _hint(stream, step.hint)
+def _bad_steps(stream: Stream, steps: Sequence[StepOutcome]) -> Iterator[str]:
+    """Each step with its reason; a remedy that several share comes once, after them."""
+    for step, following in zip_longest(steps, steps[1:]):
+        yield from wrapped(f"{step.step}: {step.why}", stream.width, "    ", "  ")
+        if following is None or following.hint != step.hint:
+            yield from _hint(stream, step.hint)
 
 
 def _hint(stream: Stream, hint: str) -> Iterator[str]:

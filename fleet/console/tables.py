@@ -42,7 +42,7 @@ def tell_facts(stream: Stream, facts: Mapping[str, Mapping[str, Data]]) -> None:
     """The facts of one host in full, of several as a table."""
     if len(facts) == 1:
         (only,) = facts.values()
-        tell_pairs(stream, {name: shown(value) for name, value in only.items()})
+        tell_pairs(stream, {name: _cell(only, name) for name in only})
     elif facts:
         heads = ("HOST", "ARCHITECTURE", "SYSTEM", "MEMORY", "SUDO", "DOCKER", "COMPOSE")
         tell_table(stream, heads, [_facts(name, values) for name, values in facts.items()])

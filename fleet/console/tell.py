@@ -1,33 +1,11 @@
-"""What the verbs say: errors, warnings, JSON, and the reports that are more than a summary."""
+"""Single answers: errors, warnings, text and JSON."""
 
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
-from fleet.console.lines import Lines
-from fleet.console.plans import tell_plans
-from fleet.console.stream import Screen, clean, screen
-from fleet.console.summary import tell_troubles, total
-from fleet.console.tables import tell_facts
-from fleet.console.words import counted
-from fleet.events import Report, RunInfo
-from fleet.facts import named
-
-
-def progress(on: Screen, *, diff: bool = False) -> Lines:
-    """The reporter for this screen: a live picture on a terminal, else lines."""
-    if not on.err.is_terminal:
-        return Lines(on, diff=diff)
-    from fleet.console.live import Live
-
-    return Live(on, diff=diff)
-
-
-def plain_reporter() -> Lines:
-    """A reporter for those who bring no screen of their own: tasks that `fab` runs."""
-    return Lines(screen(sys.stdout, sys.stderr))
+from fleet.console.stream import Screen, clean
 
 
 def tell_error(screen: Screen, message: str, hint: str = "") -> None:
@@ -55,44 +33,3 @@ def tell_data(screen: Screen, text: str) -> None:
 def tell_json(screen: Screen, data: Any) -> None:
     """The answer for programs."""
     screen.out.line(json.dumps(data, indent=2, ensure_ascii=False, default=str))
-
-
-def tell_plan_report(screen: Screen, report: Report, *, diff: bool) -> None:
-    """`fleet plan`: the plans, what went wrong, and the sum of it."""
-    plans = [host.plan for host in report.hosts if host.plan]
-    tell_plans(screen.out, plans, verbose=screen.verbose, diff=diff)
-    failed = Report(report.verb, report.run, tuple(host for host in report.hosts if not host.plan))
-    if failed.hosts:
-        tell_troubles(screen.out, failed)
-        screen.out.line()
-    changes, blocked = sum(len(plan.changes) for plan in plans), sum(len(plan.blocked) for plan in plans)
-    parts = [counted(len(report.hosts), "host"), counted(changes, "change")]
-    parts += [f"{blocked} blocked"] if blocked else []
-    parts += [f"{len(failed.hosts)} without a plan"] if failed.hosts else []
-    screen.out.line(f"Plan: {', '.join(parts)}{'; interrupted' if report.interrupted else ''}.")
-
-
-def tell_facts_report(screen: Screen, report: Report) -> None:
-    """`fleet facts`: the facts to stdout, troubles to stderr."""
-    tell_facts(screen.out, {host.host: named(host.facts) for host in report.hosts if host.facts})
-    tell_troubles(screen.err, report)
-
-
-def tell_run_report(screen: Screen, report: Report) -> None:
-    """`fleet run`: what the commands printed is out already."""
-    tell_troubles(screen.err, report)
-    screen.err.line(total(report))
-
-
-class Output(Lines):
-    """What a command prints on the hosts goes to stdout as it comes, with the host's name where there are several."""
-
-    def run_started(self, run: RunInfo) -> None:
-        super().run_started(run)
-        self._width = max(len(host.name) for host in run.hosts)
-        self._several = len(run.hosts) > 1
-
-    def output(self, host: str, line: str) -> None:
-        text = clean(line) if self.screen.out.is_terminal else line
-        if not self.screen.json:
-            self.screen.out.line(f"{host.ljust(self._width)} | {text}" if self._several else text)
