@@ -19,6 +19,8 @@ _LARGEST = 1 << 30
 """Bytes; a Compose plugin has some 70 MB."""
 _locks: dict[tuple[Path, str], Lock] = {}
 _guard = Lock()
+_checked: dict[Path, tuple[int, int, int]] = {}
+"""Inode, size and time of change of files that had the right checksum."""
 
 
 def cache_folder() -> Path:
@@ -53,11 +55,17 @@ def _new_web() -> Web:
 
 
 def _is_intact(file: Path, sha256: str) -> bool:
+    """Checked once in a process, and again only when the file has changed: a hundred hosts may want it."""
     try:
         with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest() == sha256
+            state = os.fstat(content.fileno())
+            mark = (state.st_ino, state.st_size, state.st_mtime_ns)
+            if _checked.get(file) != mark and hashlib.file_digest(content, "sha256").hexdigest() != sha256:
+                return False
     except OSError:
         return False
+    _checked[file] = mark
+    return True
 
 
 def _fetch(url: str, sha256: str, file: Path, web: Web) -> None:

@@ -57,10 +57,10 @@ def proxy(monkeypatch: pytest.MonkeyPatch, https: Site) -> Iterator[Proxy]:
 @pytest.fixture
 def web() -> Web:
     """A client that is not as patient as the real one."""
-    return Web(timeout=0.5, deadline=1.5)
+    return Web(timeout=2, deadline=2.5)
 
 
 @pytest.fixture
 def resolver() -> Resolver:
     """A resolver that is not as patient as the real one."""
-    return Resolver(timeout=0.5, deadline=1.5)
+    return Resolver(timeout=2, deadline=2.5)

@@ -20,7 +20,7 @@ from tests.unit.catalog.web import Answer, Authority, Proxy, Site, site
 
 def fast(now: datetime | None = None) -> Web:
     """A client made now, when the environment is as the test wants it."""
-    return Web(timeout=0.5, deadline=1.5, now=lambda: now or datetime.now())
+    return Web(timeout=2, deadline=2.5, now=lambda: now or datetime.now())
 
 
 def trouble(web: Web, url: str, limit: int = 1000) -> HttpError:
@@ -99,12 +99,12 @@ def test_trouble_on_the_way_is_told_apart(web: Web) -> None:
     assert "does not speak HTTP" in trouble(web, "http://localhost:99x/").message
 
 
-def test_silence_is_waited_for_and_no_longer(http: Site, web: Web) -> None:
+def test_silence_is_waited_for_and_no_longer(http: Site) -> None:
     """A server that accepts and says nothing costs the deadline, not more."""
     http.routes["/x"] = Answer(b"never", pause=20)
     began = time.monotonic()
-    assert "localhost gave no sign of life for 0.5 seconds" in trouble(web, f"{http.url}/x").message
-    assert 0.5 <= time.monotonic() - began < 4
+    assert "localhost gave no sign of life for 0.5 seconds" in trouble(Web(timeout=0.5, deadline=1.5), f"{http.url}/x").message
+    assert 0.5 <= time.monotonic() - began < 8
 
 
 def test_a_server_that_drips_is_not_waited_for(http: Site, web: Web) -> None:
@@ -112,7 +112,7 @@ def test_a_server_that_drips_is_not_waited_for(http: Site, web: Web) -> None:
     http.routes["/x"] = Answer(b"x" * 1000, pause=0.2)
     began = time.monotonic()
     trouble(web, f"{http.url}/x")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
 
 
 def test_a_broken_answer_is_tried_again(http: Site, web: Web) -> None:
@@ -219,7 +219,10 @@ def test_no_proxy_is_honoured(proxy: Proxy, http: Site, monkeypatch: pytest.Monk
     monkeypatch.setenv("NO_PROXY", "localhost,.internal")
     http.routes["/x"] = Answer(b"direct")
     assert fast().get(f"{http.url}/x", limit=10).body == b"direct"
+    missing = trouble(fast(), f"{http.url}/missing")
+    gone = trouble(fast(), f"http://localhost:{closed_port()}/x")
     assert proxy.log == []
+    assert "proxy http" not in missing.message + gone.message
 
 
 def test_a_proxy_that_wants_a_login(proxy: Proxy, https: Site, monkeypatch: pytest.MonkeyPatch) -> None:

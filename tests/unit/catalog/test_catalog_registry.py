@@ -56,7 +56,7 @@ def look_up(proxy: Proxy) -> Callable[[str], RemoteImage | Unavailable]:
 
     def ask(reference: str) -> RemoteImage | Unavailable:
         query = ImageQuery(reference)
-        return Resolver(timeout=0.5, deadline=1.5).resolve([query])[query]
+        return Resolver(timeout=2, deadline=2.5).resolve([query])[query]
 
     return ask
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -159,6 +160,17 @@ def test_a_damaged_file_of_the_cache_is_fetched_anew(https: Site, resolver: Reso
     file = resolver.download(f"{https.url}/x", SUM)
     file.write_bytes(b"a bin")
     assert resolver.download(f"{https.url}/x", SUM).read_bytes() == b"a binary"
+
+
+def test_a_kept_file_is_checked_once(https: Site, resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred hosts that want it don't have it read a hundred times."""
+    https.routes["/x"] = Answer(b"a binary")
+    file = resolver.download(f"{https.url}/x", SUM)
+    reader = Mock(wraps=hashlib.file_digest)
+    monkeypatch.setattr(hashlib, "file_digest", reader)
+    for _ in range(5):
+        assert resolver.download(f"{https.url}/x", SUM) == file
+    assert reader.call_count == 1
 
 
 def test_a_broken_download_is_tried_again_from_the_start(https: Site, resolver: Resolver, tmp_path: Path) -> None:
