@@ -88,7 +88,14 @@ def build(
     if missing:
         return Missing(tuple(dict.fromkeys(missing)))
     _drop_idle_means(steps, verdicts)
-    return Plan(host.name, recipe, tuple(Planned(step.name, verdicts[step.name]) for step in steps))
+    return Plan(host.name, recipe, tuple(Planned(step.name, _addressed(verdicts[step.name], host)) for step in steps))
+
+
+def _addressed(verdict: Verdict, host: Host) -> Verdict:
+    """Steps don't know whom they plan for and write HOST; a remedy can be typed as it stands when it names the host."""
+    if isinstance(verdict, Blocked):
+        return Blocked(verdict.why, verdict.hint.replace("fleet run HOST ", f"fleet run {host.name} "))
+    return verdict
 
 
 def _cannot(step: Step[Any], verdicts: dict[str, Verdict]) -> str:
