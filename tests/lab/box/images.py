@@ -71,6 +71,7 @@ IMAGES = (
     Image("library/busybox", ("sh",), _ALL, "oci", ("latest", "1.35.0", "1.35")),
     Image("example/no-arm32", ("/hello",), ("amd64", "arm64")),
     Image("example/amd64-only", ("/hello",), ("amd64",)),
+    Image("example/arm64-only", ("/hello",), ("arm64",)),
     Image("example/single-amd64", ("/hello",), ("amd64",), "single"),
     Image("ratelimitpreview/test", ("/hello",), ("amd64",), "single", ("latest",)),
 )
