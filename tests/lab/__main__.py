@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import needs, users
+from .box import LabError
 from .host import Spec
 from .identities import IDENTITIES
 from .lab import Lab, names, reap
@@ -23,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         result: int = arguments.command(arguments)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, LabError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     return result

@@ -22,6 +22,8 @@ MASKED = (
     "console-getty.service",
     "dpkg-db-backup.timer",
     "systemd-tmpfiles-clean.timer",
+    "systemd-ask-password-console.path",  # the two cost inotify instances, of which a machine has only 128
+    "systemd-ask-password-wall.path",
 )
 APT_TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 CGROUP_V1_UNIT = """\

@@ -7,6 +7,7 @@ A machine is found again by the path of its boot script, which stands in its fir
 
 from __future__ import annotations
 
+import glob
 import os
 import shlex
 import shutil
@@ -21,6 +22,9 @@ from .needs import systemd_is_init
 CGROUPS = Path("/sys/fs/cgroup")
 REBOOT = 133
 """nspawn's exit status when the machine asks for a reboot and nspawn may not restart it by itself."""
+
+INOTIFY_PER_HOST = 5
+"""systemd 3, dbus 1, logind or dockerd 1; all hosts share what the machine allows its root."""
 
 BOOT = """\
 #!/bin/sh
@@ -155,6 +159,19 @@ class Machine:
     def _remove_cgroups(self) -> None:
         """Control groups can be removed a moment after their last process ended."""
         wait_until(lambda: not remove_cgroups(*self._cgroup_parts()), 5)
+
+
+def room_for(hosts: int) -> bool:
+    """Say whether this many more hosts find inotify instances, without which systemd hangs in mid-boot."""
+    used = sum(1 for place in glob.iglob("/proc/[0-9]*/fd/*") if _is_inotify(place))
+    return used + hosts * INOTIFY_PER_HOST <= int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+
+
+def _is_inotify(place: str) -> bool:
+    try:
+        return os.readlink(place) == "anon_inode:inotify"
+    except OSError:
+        return False
 
 
 def remove_cgroups(*parts: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import random
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FIRST_HOST = 10
-LAST_HOST = 250
+NUMBERS = range(10, 250)
+"""What hosts may have as the last part of their addresses."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,13 @@ class Network:
         """Return the IPv4 and the IPv6 address of the host with this number."""
         return f"{self.prefix}.{number}", f"{self.prefix6}::{number}"
 
+    def is_up(self) -> bool:
+        """Say whether the bridge is there; a restart of the machine takes it away."""
+        return Path("/sys/class/net", self.bridge).exists()
+
     def up(self) -> None:
         """Create the bridge with its addresses; does nothing to one that is there."""
-        if not Path("/sys/class/net", self.bridge).exists():
+        if not self.is_up():
             _ip("link", "add", self.bridge, "type", "bridge")
         _ip("address", "replace", f"{self.address}/24", "dev", self.bridge)
         if Path("/proc/net/if_inet6").exists():
@@ -49,19 +54,19 @@ class Network:
 
     def down(self) -> None:
         """Delete the bridge if it is there."""
-        if Path("/sys/class/net", self.bridge).exists():
+        if self.is_up():
             _ip("link", "delete", self.bridge)
 
 
 def choose(lab: str) -> Network:
     """Return a network for a lab that collides with no address, route or name server of this machine."""
-    digest = hashlib.sha256(lab.encode()).digest()
     taken = list(_taken())
-    for offset in range(64 * 256):
-        second, third = divmod((int.from_bytes(digest[:4], "big") + offset) % (64 * 256), 256)
-        prefix = f"10.{64 + second}.{third}"
+    candidates = list(range(64 * 256))
+    random.shuffle(candidates)  # so that a new lab is seldom where known_hosts files remember an old one
+    for candidate in candidates:
+        prefix = f"10.{64 + candidate // 256}.{candidate % 256}"
         if not any(ipaddress.ip_network(f"{prefix}.0/24").overlaps(net) for net in taken):
-            return Network(f"lab-{digest.hex()[:10]}", prefix)
+            return Network(f"lab-{hashlib.sha256(lab.encode()).hexdigest()[:10]}", prefix)
     raise RuntimeError("No free network is left in 10.64.0.0/10 for the lab's bridge.")
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 from . import users
+from .box import mirror
 from .cache import cached
 from .needs import KEYRING
 
@@ -36,42 +35,11 @@ rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/apt/sources.list" "$1"/etc/ap
 """
 
 
-@dataclass(frozen=True)
-class Archive:
-    """Where Debian's packages come from: the main archive and, if there is one, the security archive."""
-
-    main: str
-    security: str | None
-
-    def sources(self, suite: str) -> list[str]:
-        """Return one-line sources of a suite with its updates."""
-        lines = [f"{self.main} {suite} main", f"{self.main} {suite}-updates main"]
-        if self.security:
-            lines.append(f"{self.security} {suite}-security main")
-        return [f"deb [signed-by={KEYRING}] {line}" for line in lines]
-
-
-def archive() -> Archive:
-    """Return Debian's archive: $LAB_MIRROR (and $LAB_MIRROR_SECURITY) if set, else as this machine's apt has it."""
-    if mirror := os.environ.get("LAB_MIRROR"):
-        return Archive(mirror, os.environ.get("LAB_MIRROR_SECURITY"))
-    form = "$(CREATED_BY)|$(LABEL)|$(REPO_URI)"
-    listed = subprocess.run(["apt-get", "indextargets", "--format", form], capture_output=True, text=True, check=True)
-    rows = [line.split("|") for line in listed.stdout.splitlines()]
-    found = {label: uri for kind, label, uri in reversed(rows) if kind == "Packages"}
-    if "Debian" not in found:
-        raise RuntimeError(
-            "This machine's apt knows no Debian archive. Run `apt-get update`; on Ubuntu or another distribution "
-            "set LAB_MIRROR to a Debian mirror (and LAB_MIRROR_SECURITY to its security archive)."
-        )
-    return Archive(found["Debian"], found.get("Debian-Security"))
-
-
 def root(suite: str) -> Path:
     """Return the root file system of a suite, made now if need be (about half a minute)."""
     packages = ",".join(PACKAGES[suite])
     hook = HOOK.format(users=users.creation_script())
-    return cached(f"root-{suite}", f"{packages}\n{hook}", lambda folder: _build(suite, packages, hook, folder))
+    return cached(f"root-{suite}", f"{suite} main\n{packages}\n{hook}", lambda folder: _build(suite, packages, hook, folder))
 
 
 def _build(suite: str, packages: str, hook: str, folder: Path) -> None:
@@ -80,7 +48,8 @@ def _build(suite: str, packages: str, hook: str, folder: Path) -> None:
     script.chmod(0o755)
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", f"--customize-hook={script}"]
     command += [f"--aptopt={line}" for line in _proxies()]
-    command += [suite, str(folder / "tree"), *archive().sources(suite)]
+    # The same single suite as the hosts' own sources: a root with updates could not take what depends on older versions.
+    command += [suite, str(folder / "tree"), f"deb [signed-by={KEYRING}] {mirror.find().origin} {suite} main"]
     made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if made.returncode:
         raise RuntimeError(f"mmdebstrap could not make a {suite} root:\n{made.stderr[-3000:]}")
