@@ -29,6 +29,8 @@ def converged(lab: Lab, warm_host: Callable[..., Host], tmp_path_factory: pytest
         assert said.code == 0, said
 
     def make(identity: str = "debian-trixie", *, name: str | None = None, **options: object) -> Host:
-        return warm_host(identity, provision, Spec(identity, **options), name=name)  # type: ignore[arg-type]
+        host = warm_host(identity, provision, Spec(identity, **options), name=name)  # type: ignore[arg-type]
+        host.exec("systemctl is-system-running --wait", check=False)  # Docker starts some time after sshd
+        return host
 
     return make
