@@ -47,6 +47,7 @@ class Live(Lines):
         self._rows: dict[str, Row] = {}
         self._started = clock()
         self._message = ""
+        self._asking = False
         self._lock = threading.Lock()
         self._console = Console(file=screen.err.file, no_color=not screen.err.color, highlight=False, markup=False)
         self._live = RichLive(
@@ -61,9 +62,11 @@ class Live(Lines):
     @contextmanager
     def paused(self) -> Iterator[None]:
         self._live.stop()
+        self._asking = True
         try:
             yield
         finally:
+            self._asking = False
             self._live.start()
 
     def run_started(self, run: RunInfo) -> None:
@@ -97,6 +100,8 @@ class Live(Lines):
 
     def interrupting(self, waiting_for: Sequence[str]) -> None:
         self._message = waiting_text(waiting_for)
+        if self._asking:  # the question stands there without an end of line
+            self.screen.err.line()
 
     def run_finished(self, report: Report) -> None:
         self._live.stop()

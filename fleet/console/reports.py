@@ -23,9 +23,9 @@ def progress(on: Screen, *, diff: bool = False) -> Lines:
     return Live(on, diff=diff)
 
 
-def plain_reporter() -> Lines:
-    """A reporter for those who bring no screen of their own: tasks that `fab` runs."""
-    return Lines(screen(sys.stdout, sys.stderr))
+def plain_screen() -> Screen:
+    """A screen for those who bring none of their own: tasks that `fab` runs."""
+    return screen(sys.stdout, sys.stderr)
 
 
 def tell_plan_report(screen: Screen, report: Report, *, diff: bool) -> None:
