@@ -8,29 +8,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
 from paramiko import Channel, ChannelException, Message, SSHException, Transport
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 
-from fleet.errors import CommandTimeout, ConnectionLost, RemoteError
+from fleet.errors import ConnectionLost, RemoteError
 from fleet.remote.answer import Stream
+from fleet.remote.limits import AFTER_EXIT, Limits
 from fleet.remote.wire import Wire
 
 _READ = 1 << 18
-_AFTER_EXIT = 2.0
-"""Seconds to wait for the end of the streams once the command has ended: something it started may hold them open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds: the command's own, without a byte, between signs of life of the host, and until a channel must be open."""
-
-    total: float
-    idle: float
-    keepalive: float
-    opening: float
 
 
 class _Wake(threading.Event):
@@ -66,11 +55,12 @@ class _Feeder:
             for piece in self._pieces[1]:
                 self._send(piece)
             self._channel.shutdown_write()
-        except OSError:
-            pass  # the command has ended without reading it all, which is its right
+        except (OSError, EOFError, SSHException):
+            pass  # the command has ended without reading it all, which is its right; or the connection, which others notice
         except BaseException as error:
             self.failure = error
-            self._channel.close()
+            with suppress(OSError, EOFError, SSHException):
+                self._channel.close()
 
     def _send(self, data: bytes) -> None:
         self._channel.sendall(data)
@@ -180,9 +170,9 @@ def _drain(
         if (channel.eof_received or channel.closed) and not channel.recv_ready() and not channel.recv_stderr_ready():
             return
         exited = exited or (now if channel.exit_status_ready() else None)
-        if exited and now - max(exited, last) > _AFTER_EXIT:
+        if exited and now - max(exited, last) > AFTER_EXIT:
             return
-        _check_clocks(now - began, now - last, limits)
+        limits.check(now - began, now - last)
         pulse.check(now)
 
 
@@ -195,13 +185,6 @@ def _take(channel: Channel, out: Stream, err: Stream) -> bool:
         err.feed(channel.recv_stderr(_READ))
         took = True
     return took
-
-
-def _check_clocks(total: float, silent: float, limits: Limits) -> None:
-    if total > limits.total:
-        raise CommandTimeout(f"The command took longer than {limits.total:.0f} s.", "See what the host is doing.")
-    if silent > limits.idle:
-        raise CommandTimeout(f"The command said nothing for {limits.idle:.0f} s.", "See what the host is doing.")
 
 
 def _send(transport: Transport, message: Message) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from fleet.errors import CommandTimeout, RemoteError, SudoError
 from fleet.model import Done
 from fleet.remote.answer import Answer, OnLine, Stream, take_apart
-from fleet.remote.channel import Limits, lost, run_on_channel
+from fleet.remote.channel import lost, run_on_channel
+from fleet.remote.limits import Limits
 from fleet.remote.local import LocalConnection, run_in_process
 from fleet.remote.script import GRACE, command_line, launch_words, plain_document, root_document
 from fleet.remote.settings import Settings
@@ -102,12 +103,12 @@ def _run(
     more: Iterable[bytes] = (stdin,) if isinstance(stdin, bytes) else stdin
     began = time.monotonic()
     settings = settings_of(c)
+    limits = Limits(seconds + _WATCHDOG, settings.idle_timeout, settings.keepalive, settings.connect_timeout + 5)
     if isinstance(c, LocalConnection):
         words = launch_words(seconds, document, feeding)
-        code = run_in_process(words, document, more, out, err, seconds + _WATCHDOG, settings.idle_timeout)
+        code = run_in_process(words, document, more, out, err, limits)
     else:
         large = not isinstance(stdin, bytes) or len(stdin) + len(document) > _INLINE
-        limits = Limits(seconds + _WATCHDOG, settings.idle_timeout, settings.keepalive, settings.connect_timeout + 5)
         command = command_line(seconds, document, feeding)
         code = run_on_channel(_transport(c), command, document, more, large, out, err, limits)
     out.close()

@@ -11,13 +11,12 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import IO
 
 from invoke.context import Context
 
-from fleet.errors import CommandTimeout
 from fleet.model import LOCAL
 from fleet.remote.answer import Stream
+from fleet.remote.limits import AFTER_EXIT, Limits
 
 _READ = 1 << 16
 
@@ -54,7 +53,7 @@ class LocalConnection(Context):
 
 
 def run_in_process(
-    words: tuple[str, str, str], head: bytes, more: Iterable[bytes], out: Stream, err: Stream, total: float, idle: float
+    words: tuple[str, str, str], head: bytes, more: Iterable[bytes], out: Stream, err: Stream, limits: Limits
 ) -> int:
     """Run `sh -c` with these words and give its exit code (128 + n if a signal n killed it). Raises CommandTimeout."""
     launcher, limit, document = words
@@ -66,49 +65,57 @@ def run_in_process(
         start_new_session=True,
     )
     failures: list[BaseException] = []
-    assert process.stdin
-    assert process.stdout
-    assert process.stderr
-    threading.Thread(target=_write, args=(process.stdin, head, more, failures), daemon=True, name="fleet-stdin").start()
+    threading.Thread(target=_write, args=(process, head, more, failures), daemon=True, name="fleet-stdin").start()
     try:
-        _drain({process.stdout: out, process.stderr: err}, total, idle)
+        _drain(process, out, err, limits)
         code = process.wait(timeout=30)
     except BaseException:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
         process.wait()
         raise
     finally:
-        process.stdout.close()
-        process.stderr.close()
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
     if failures:
         raise failures[0]
     return code if code >= 0 else 128 - code
 
 
-def _write(stdin: IO[bytes], head: bytes, more: Iterable[bytes], failures: list[BaseException]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _write(process: subprocess.Popen[bytes], head: bytes, more: Iterable[bytes], failures: list[BaseException]) -> None:
+    assert process.stdin
     try:
-        with suppress(BrokenPipeError), stdin:
+        with suppress(BrokenPipeError), process.stdin as stdin:
             stdin.write(head)
             for piece in more:
                 stdin.write(piece)
     except BaseException as error:
         failures.append(error)
+        _kill(process)
 
 
-def _drain(streams: dict[IO[bytes], Stream], total: float, idle: float) -> None:
+def _drain(process: subprocess.Popen[bytes], out: Stream, err: Stream, limits: Limits) -> None:
     began = last = time.monotonic()
+    exited: float | None = None
     with selectors.DefaultSelector() as selector:
-        for pipe in streams:
-            selector.register(pipe, selectors.EVENT_READ)
+        for pipe, stream in ((process.stdout, out), (process.stderr, err)):
+            assert pipe
+            selector.register(pipe, selectors.EVENT_READ, stream)
         while selector.get_map():
             for key, _ in selector.select(1.0):
                 data = os.read(key.fd, _READ)
                 last = time.monotonic()
                 if data:
-                    streams[key.fileobj].feed(data)  # type: ignore[index]
+                    key.data.feed(data)
                 else:
                     selector.unregister(key.fileobj)
             now = time.monotonic()
-            if now - began > total or now - last > idle:
-                raise CommandTimeout(f"The command took longer than {min(total, idle):.0f} s.", "See what the machine is doing.")
+            exited = exited or (now if process.poll() is not None else None)
+            if exited and now - max(exited, last) > AFTER_EXIT:
+                return
+            limits.check(now - began, now - last)
