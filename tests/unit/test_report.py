@@ -113,7 +113,10 @@ def test_reasons_name_the_stage_or_the_step() -> None:
 
 def test_failed_steps_come_before_blocked_ones() -> None:
     """What went wrong is told before what could not be begun."""
-    assert [s.outcome for s in bad_steps(_ended(Outcome.BLOCKED, Outcome.OK, Outcome.FAILED))] == [Outcome.FAILED, Outcome.BLOCKED]
+    assert [s.outcome for s in bad_steps(_ended(Outcome.BLOCKED, Outcome.OK, Outcome.FAILED))] == [
+        Outcome.FAILED,
+        Outcome.BLOCKED,
+    ]
 
 
 def test_a_host_without_the_facts_was_not_meant() -> None:
