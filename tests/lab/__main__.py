@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _setup(_: argparse.Namespace) -> int:
     needs.install()
+    needs.install_tools()
     return 0
 
 

@@ -22,8 +22,19 @@ PACKAGES = {
 }
 """Commands, and the Debian packages that bring them."""
 
+TOOLS = {
+    "sshd": "openssh-server",
+    "aarch64-linux-gnu-as": "binutils-aarch64-linux-gnu",
+    "arm-linux-gnueabihf-as": "binutils-arm-linux-gnueabihf",
+    "qemu-aarch64": "qemu-user",
+    "fish": "fish",
+    "zsh": "zsh",
+    "ksh": "ksh93u+m",
+}
+"""What other tests use: a server to log in to, assemblers and emulators for the proof's programs, login shells."""
+
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-SERVICES = ("nginx.service", "docker-registry.service")
+SERVICES = ("nginx.service", "docker-registry.service", "ssh.service", "ssh.socket")
 
 
 def systemd_is_init() -> bool:
@@ -71,6 +82,10 @@ def install() -> None:
     packages = missing_packages()
     if not packages:
         return
+    _install(packages)
+
+
+def _install(packages: list[str]) -> None:
     quiet = [unit for unit in SERVICES if systemd_is_init() and not _unit_exists(unit)]
     _systemctl("mask", "--runtime", "--quiet", quiet)
     try:
@@ -79,6 +94,12 @@ def install() -> None:
     finally:
         _systemctl("unmask", "--runtime", "--quiet", quiet)
         _systemctl("disable", "--quiet", quiet)
+
+
+def install_tools() -> None:
+    """Install what other tests use and is missing; without root, those tests are skipped and say why."""
+    if not impossible() and (packages := [p for command, p in TOOLS.items() if not _which(command)]):
+        _install(packages)
 
 
 def _apt_get(*words: str) -> None:
