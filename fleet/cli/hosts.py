@@ -12,7 +12,7 @@ from fleet.errors import SelectionError
 
 def hosts(session: Session, which: Which) -> int:
     """List the hosts of the inventory, or those that the words name. Nothing is connected."""
-    from fleet.cli.prepare import chosen
+    from fleet.cli.files import chosen
     from fleet.console.tables import tell_hosts
     from fleet.recipe import DEFAULT
     from fleet.report import VERSION

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from fleet.catalog import Resolver
+from fleet.cli.files import by_recipe, chosen, problems_of
 from fleet.cli.options import Login, What, Which
 from fleet.cli.passwords import login_password, passphrase, sudo_password
 from fleet.cli.session import Session
 from fleet.console import Screen, tell_json, tell_warning
 from fleet.console.lines import Lines
 from fleet.console.reports import progress
+from fleet.cookbook import Recipes
 from fleet.errors import SelectionError, UsageError
 from fleet.events import Report, Reporters
-from fleet.inventory import Inventory, locate, read
-from fleet.model import Facts, Host
+from fleet.facts import named
+from fleet.fields import key_path, user_name
+from fleet.job import Run, SudoPassword
+from fleet.logs import Logs, home, run_name
+from fleet.model import Data, Facts, Host
+from fleet.problems import suggest
+from fleet.recipe import parse_extra
+from fleet.remote.settings import Settings
 from fleet.report import exit_code, to_json
-from fleet.selection import FactTerm, Selection, matches, select
-
-if TYPE_CHECKING:
-    from fleet.cookbook import Recipes
-    from fleet.job import Run
-    from fleet.logs import Logs
+from fleet.selection import FactTerm, matches
+from fleet.steps import STEPS
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,6 @@ class Prepared:
         return exit_code(report, check=check)
 
 
-def chosen(which: Which) -> tuple[Inventory, Selection]:
-    """The inventory and the hosts that the words name."""
-    inventory = read(locate(which.inventory))
-    return inventory, select(inventory, which.hosts or (), everything=which.all, exclude=which.exclude or ())
-
-
 def prepare(
     session: Session,
     which: Which,
@@ -68,16 +66,11 @@ def prepare(
     what = what or What()
     inventory, selection = chosen(which)
     hosts = tuple(_as(login, host) for host in selection.hosts)
-    recipes = _recipes(session, what, hosts)
+    extra = parse_extra(what.extra or ())
+    recipes = _recipes(session, what, hosts, extra)
     steps, skipped = _steps("--step", what.step or ()), _steps("--skip", what.skip or ())
     reporter = reporter or progress(session.screen, diff=diff)
-    logs = _logs()
-
-    from fleet.catalog import Resolver
-    from fleet.job import Run, SudoPassword
-    from fleet.recipe import parse_extra
-    from fleet.remote import Settings
-
+    logs = Logs(home() / run_name())
     given, ask = sudo_password(session, login.ask_sudo_password, reporter.paused)
     run = Run(
         settings=Settings(
@@ -92,7 +85,7 @@ def prepare(
         recipes=recipes,
         reporter=Reporters(reporter, logs),
         inventory={**inventory.hosts, **{host.name: host for host in hosts}},
-        extra=parse_extra(what.extra or ()),
+        extra=extra,
         recipe=what.recipe,
         only=steps,
         left_out=skipped,
@@ -107,27 +100,28 @@ def prepare(
 
 def _as(login: Login, host: Host) -> Host:
     """The host with what the command line says about logging in."""
-    if login.user:
-        host = replace(host, user=login.user)
-    return replace(host, key=login.identity) if login.identity else host
+    user = _valid("--user", login.user, user_name) or host.user
+    return replace(host, user=user, key=_valid("--identity", login.identity, key_path) or host.key)
 
 
-def _logs() -> Logs:
-    from fleet.logs import Logs, home, run_name
+def _valid(option: str, value: str | None, check: Callable[[str], str]) -> str | None:
+    """The value, held to the same rules as in an inventory."""
+    try:
+        return check(value) if value is not None else None
+    except ValueError as problem:
+        raise UsageError(f"{option}: {problem}", f"correct {option}") from None
 
-    return Logs(home() / run_name())
 
-
-def _recipes(session: Session, what: What, hosts: Sequence[Host]) -> Recipes:
-    """The recipes, those of these hosts loaded already: a mistake in one is told before anything is connected."""
-    from fleet.cookbook import Recipes
-    from fleet.recipe import DEFAULT, parse_extra
-
+def _recipes(session: Session, what: What, hosts: Sequence[Host], extra: Mapping[str, Data]) -> Recipes:
+    """The recipes, those of these hosts checked already: a mistake in one is told before anything is connected."""
     recipes = Recipes()
-    used = {what.recipe or host.recipe or DEFAULT for host in hosts}
-    loaded = [recipes.load(name) for name in sorted(used)]
+    used = by_recipe(hosts, what.recipe)
+    for name, users in used.items():
+        for error in problems_of(recipes, name, users, extra):
+            raise error
+    loaded = [recipes.load(name) for name in used]
     known = frozenset().union(*(recipe.used_vars | recipe.vars.keys() for recipe in loaded))
-    for name in parse_extra(what.extra or ()).keys() - known:
+    for name in extra.keys() - known:
         tell_warning(session.screen, f"-e {name}=…: no recipe of these hosts uses ${{vars.{name}}}")
     return recipes
 
@@ -136,9 +130,6 @@ def _steps(option: str, names: Sequence[str]) -> tuple[str, ...]:
     """The names, each of a step; several may stand in one word, with commas."""
     if not names:
         return ()
-    from fleet.problems import suggest
-    from fleet.steps import STEPS
-
     known = [step.name for step in STEPS]
     given = [name.strip() for word in names for name in word.split(",")]
     for name in given:
@@ -150,6 +141,4 @@ def _steps(option: str, names: Sequence[str]) -> tuple[str, ...]:
 def _matcher(terms: tuple[FactTerm, ...]) -> Callable[[Facts], bool] | None:
     if not terms:
         return None
-    from fleet.facts import named
-
     return lambda facts: matches(named(facts), terms)
