@@ -57,7 +57,7 @@ class Survey:
         """Equal for hosts of which the files say the same."""
         if not self.shareable:
             return address
-        return tuple(_line_matches(patterns, address.lower()) for patterns in self.host_lines)
+        return tuple(_line_matches(patterns, address) for patterns in self.host_lines)
 
 
 def ssh_options(address: str, user: str | None, port: int | None, settings: Settings) -> Options:
@@ -172,8 +172,10 @@ def split_words(value: str) -> list[str]:
 
 
 def _line_matches(patterns: tuple[str, ...], address: str) -> bool:
+    """As OpenSSH does it: the address as it was typed, so that case counts."""
+
     def one(pattern: str) -> bool:
-        return fnmatchcase(address, pattern.lower().replace("[", "[[]"))
+        return fnmatchcase(address, pattern.replace("[", "[[]"))
 
     if any(p.startswith("!") and one(p[1:]) for p in patterns):
         return False

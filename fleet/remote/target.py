@@ -19,7 +19,7 @@ DEFAULT_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
 _DEFAULTS_OF_SSH = frozenset((*DEFAULT_KEYS, "~/.ssh/id_dsa", "~/.ssh/id_xmss", "~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519_sk"))
 DEFAULT_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 _JUMP = re.compile(
-    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:]+|[^:]*:[^:]*:.*?))(?::(?P<port>\d+))?/?"
+    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:/]+|[^:]*:[^:]*:.*?))(?::(?P<port>\d+))?/?"
 )
 
 
