@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleet import fields
 from fleet.errors import RecipeError, UsageError
@@ -34,14 +34,16 @@ class Given(str):
 class Head(BaseModel):
     """What a recipe has besides its sections."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
-    description: str | None = None
-    """One line for `fleet recipes`."""
-    include: list[str] | None = None
-    """Names of recipes that this one builds upon; a later one wins over an earlier one, and this one over all."""
-    vars: dict[fields.VarName, Any] | None = None
-    """Values for ${vars.NAME}, which the inventory and -e NAME=VALUE may override."""
+    description: str | None = Field(None, description="One line for `fleet recipes`.")
+    include: list[str] | None = Field(
+        None,
+        description="Names of recipes that this one builds upon; a later one wins over an earlier one, and this one over all.",
+    )
+    vars: dict[fields.VarName, Any] | None = Field(
+        None, description="Values for ${vars.NAME}, which the inventory and -e NAME=VALUE may override."
+    )
 
 
 @dataclass(frozen=True)
