@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--known-hosts", type=Path, default=Path("/dev/null"))
     given = parser.parse_args()
     host = Host(given.name, given.address, user=given.user, key=given.key)
-    print(record(given.name, host, given.known_hosts))  # noqa: T201
+    print(record(given.name, host, given.known_hosts))
 
 
 if __name__ == "__main__":

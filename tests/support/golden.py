@@ -31,7 +31,8 @@ class Golden:
     @property
     def text(self) -> str:
         """The raw answer of the host, or of another golden host of which only the recipe differs."""
-        return (FOLDER / self.expected.get("probe", self.name) / "probe.txt").read_text(encoding="utf-8")
+        name: str = self.expected.get("probe", self.name)
+        return (FOLDER / name / "probe.txt").read_text(encoding="utf-8")
 
     @property
     def facts(self) -> Facts:
