@@ -49,11 +49,17 @@ def _state(unit: Unit) -> str:
 
 
 def _start(names: tuple[str, ...]) -> Run:
-    """After three failed starts systemd refuses more until it is told to forget them (StartLimitBurst of docker.service)."""
+    """After three failed starts systemd refuses more until it is told to forget them (StartLimitBurst of docker.service).
+
+    When it fails, the last words are dockerd's own: systemd's only say that it failed.
+    """
     script = "\n".join(
         (
             f"systemctl reset-failed {words(*names)} 2>/dev/null || true",
-            f"systemctl enable --now {words(*names)} || {{ journalctl -n 20 --no-pager -u docker.service >&2; false; }}",
+            f"systemctl enable --now {words(*names)} || {{ {_LAST_WORDS} >&2; false; }}",
         )
     )
     return Run(f"start {', '.join(names)}", script, timeout=180)
+
+
+_LAST_WORDS = "journalctl -q -b -n 30 --no-pager -o cat _SYSTEMD_UNIT=docker.service"

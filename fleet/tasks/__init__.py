@@ -6,8 +6,8 @@
 
     ns = Collection(fleet=TASKS)
 
-Then ``fab -H pi-kitchen fleet.provision`` does what ``fleet provision pi-kitchen`` does. A connection made by `fleet` carries
-its job; for one made by `fab` the job is found from the inventory, if there is one, and the recipe named.
+Then ``fab -H pi-kitchen fleet.provision`` does what ``fleet provision pi-kitchen`` does, and exits with the same codes. A
+connection made by `fleet` carries its job; for one made by `fab` the host is looked for in the inventory, if there is one.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from invoke.collection import Collection
 
 from fleet.model import HostReport
 from fleet.tasks import programs
-from fleet.tasks.fab import finish, job_for, job_of
+from fleet.tasks.fab import walk
 
 
 @task(name="facts", help={"recipe": "recipe that the host is looked at for"})  # type: ignore[untyped-decorator]
 def facts(c: Any, recipe: str = "") -> HostReport:
     """Ask the host for its facts."""
-    return finish(c, programs.facts(c, job_of(c) or job_for(c, "facts", recipe)))
+    return walk(c, "facts", recipe, programs.facts)
 
 
 @task(name="plan", help={"recipe": "recipe to plan for (default: the host's, or docker)"})  # type: ignore[untyped-decorator]
 def plan(c: Any, recipe: str = "") -> HostReport:
     """Say what would be changed; change nothing."""
-    return finish(c, programs.plan(c, job_of(c) or job_for(c, "plan", recipe)))
+    return walk(c, "plan", recipe, programs.plan)
 
 
 @task(name="provision", help={"recipe": "recipe to make true (default: the host's, or docker)"})  # type: ignore[untyped-decorator]
 def provision(c: Any, recipe: str = "") -> HostReport:
     """Make the recipe true on the host, and prove it."""
-    return finish(c, programs.provision(c, job_of(c) or job_for(c, "provision", recipe)))
+    return walk(c, "provision", recipe, programs.provision)
 
 
 @task(name="verify", help={"recipe": "recipe to hold the host against"})  # type: ignore[untyped-decorator]
 def verify(c: Any, recipe: str = "") -> HostReport:
     """Look again, and prove again."""
-    return finish(c, programs.verify(c, job_of(c) or job_for(c, "verify", recipe)))
+    return walk(c, "verify", recipe, programs.verify)
 
 
 @task(name="command", positional=["words"], help={"words": "a line for the shell", "sudo": "as root", "timeout": "seconds"})  # type: ignore[untyped-decorator]
 def command(c: Any, words: Any, sudo: bool = False, timeout: float = 600.0) -> HostReport:
     """Run a command of your own."""
     given = (words,) if isinstance(words, str) else tuple(words)
-    return finish(c, programs.command(c, job_of(c) or job_for(c, "run", ""), given, sudo, timeout))
+    return walk(c, "run", "", lambda c, job: programs.command(c, job, given, sudo, timeout))
 
 
 TASKS = Collection(facts, plan, provision, verify, command)

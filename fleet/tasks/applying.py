@@ -194,6 +194,10 @@ HINTS: Sequence[tuple[str, str]] = (
     ("failed to fetch", "The host can't reach one of its apt sources; look at its network, or remove a source that is gone."),
     ("does not have a release file", "One of the host's apt sources is gone; remove it from /etc/apt/sources.list.d."),
     ("toomanyrequests", "Docker Hub's limit is used up (it counts per address); wait, log in, or use a mirror."),
+    (
+        "unable to configure the docker daemon",
+        "Mend /etc/docker/daemon.json on the host (sudo dockerd --validate tells whether it is right), and run again.",
+    ),
     ("dpkg was interrupted", "On the host: sudo dpkg --configure -a"),
 )
 """Remedies by what apt, dpkg and docker say."""

@@ -1,63 +1,100 @@
-"""The other way in: a connection that `fab -H HOST` made, with no fleet command line behind it."""
+"""The other way in: a task that `fab -H HOST` calls, with no fleet command line behind it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from invoke.exceptions import Exit
 
 from fleet import inventory as inventory_room
 from fleet.catalog import Resolver
 from fleet.cookbook import Recipes
 from fleet.errors import FleetError, InventoryError
 from fleet.events import Report, Reporter, Reporters, RunInfo
-from fleet.job import Job, Run, SudoPassword
-from fleet.model import LOCAL, Host, HostReport, Result
-from fleet.remote import FleetConnection, LocalConnection, Settings, harden
+from fleet.job import Job, Run, SudoPassword, failure_of
+from fleet.model import Host, HostReport
+from fleet.remote import FleetConnection, LocalConnection, Settings, connect, harden
+from fleet.report import exit_code
 from fleet.shell import Secret
 
+Program = Callable[[Any, Job], HostReport]
 _OURS = (FleetConnection, LocalConnection)
 
 
-def job_of(c: Any) -> Job | None:
-    """The job that a connection of `fleet` carries."""
-    job = c.job if isinstance(c, _OURS) else None
-    return job if isinstance(job, Job) else None
+def walk(c: Any, verb: str, recipe: str, program: Program) -> HostReport:
+    """Run a verb's program over a connection: one of `fleet`, which carries its job, or one that `fab` made.
+
+    For `fab` it ends as the command line does: with a summary, and with its exit code when the host is not well.
+    """
+    if isinstance(c, _OURS) and isinstance(c.job, Job):
+        return program(c, c.job)
+    try:
+        report = _walk_for_fab(c, verb, recipe, program)
+    except FleetError as error:  # before there was a host to report of: no host given, a file that is wrong
+        raise Exit(f"error: {error}\nhint: {error.hint}", code=2) from None
+    summary = Report(verb, "fab", (report,))
+    _tell(summary)
+    if code := exit_code(summary):
+        raise Exit(code=code)
+    return report
 
 
-def job_for(c: Any, verb: str, recipe: str) -> Job:
-    """A job for a connection of somebody else's, which is made as careful as ours (host keys, limits) first."""
-    if not hasattr(c, "host"):
+def _walk_for_fab(c: Any, verb: str, recipe: str, program: Program) -> HostReport:
+    if not hasattr(c, "original_host"):
         raise FleetError("these tasks need a host", "Give one: fab -H pi-kitchen fleet.provision")
-    settings = Settings()
-    harden(c, settings)
-    hosts = _inventory()
-    host = hosts.get(c.original_host) or Host(name=c.original_host, address=c.host or LOCAL)
+    known = _inventory()
+    host = _host(c, known)
     run = Run(
-        settings=settings,
+        settings=_settings(c),
         resolver=Resolver(),
         recipes=Recipes(),
-        reporter=_reporter(),
-        inventory=hosts,
+        reporter=_reporter(verb),
+        inventory=known,
         recipe=recipe or None,
         sudo=_sudo_password(c),
     )
+    job = run.job(host)
     run.reporter.run_started(RunInfo(verb, (host,), "fab"))
-    return run.job(host)
-
-
-def finish(c: Any, report: HostReport) -> HostReport:
-    """For `fab`: say how it ended, and raise when it did not end well, so that fab's exit code tells."""
-    if job_of(c):
-        return report
-    reporter = _reporter()
-    reporter.host_finished(report)
-    reporter.run_finished(Report("fab", "fab", (report,)))
-    if report.result not in (Result.OK, Result.CHANGED):
-        worst = next(s for s in report.steps if s.outcome in ("failed", "blocked"))
-        raise FleetError(f"{report.host}: {worst.step}: {worst.why}", worst.hint)
+    try:
+        with _connection(c, job, is_known=host.name in known) as connection:
+            report = program(connection, job)
+    except FleetError as error:
+        report = HostReport(host.name, failure=failure_of(error))
+    run.reporter.host_finished(report)
     return report
+
+
+def _host(c: Any, known: Mapping[str, Host]) -> Host:
+    """The inventory's host of that name, with what was said to `fab` over it; or one that only `fab` knows of."""
+    keys = c.connect_kwargs.get("key_filename") or ()
+    key = keys if isinstance(keys, str) else next(iter(keys), None)
+    host = known.get(c.original_host)
+    if host is None:
+        return Host(name=c.original_host, address=c.host)
+    user = c.user if c.user != c.config.user else host.user
+    port = c.port if c.port != c.config.port else host.port
+    return replace(host, user=user, port=port, key=key or host.key)
+
+
+def _settings(c: Any) -> Settings:
+    password = c.connect_kwargs.get("password")
+    return Settings(password=Secret(password)) if password else Settings()
+
+
+@contextmanager
+def _connection(c: Any, job: Job, *, is_known: bool) -> Iterator[Any]:
+    """One of ours to a host of the inventory, since it says where and how; else fab's own, made as careful as ours."""
+    if not is_known:
+        harden(c, job.run.settings)
+        yield c
+        return
+    with connect(job.host, job.run.settings, gateways=job.run.inventory) as connection:
+        yield connection
 
 
 def reconnect(c: Any) -> None:
@@ -83,7 +120,21 @@ def _sudo_password(c: Any) -> SudoPassword:
     return SudoPassword(Secret(given) if given else None)
 
 
-def _reporter() -> Reporter:
-    from fleet.console import plain_reporter
+def _reporter(verb: str) -> Reporter:
+    from fleet.console.reports import Output, plain_screen, progress
 
-    return Reporters(plain_reporter())
+    return Reporters(Output(plain_screen()) if verb == "run" else progress(plain_screen()))
+
+
+def _tell(report: Report) -> None:
+    from fleet.console.reports import plain_screen, tell_end, tell_facts_report, tell_plan_report, tell_run_report
+
+    match report.verb:
+        case "facts":
+            tell_facts_report(plain_screen(), report)
+        case "plan":
+            tell_plan_report(plain_screen(), report, diff=False)
+        case "run":
+            tell_run_report(plain_screen(), report)
+        case _:
+            tell_end(plain_screen(), report)
