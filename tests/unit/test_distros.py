@@ -1,5 +1,6 @@
 """Which repository a host needs, row by row of Docker's install pages and install.sh, and what each architecture is called."""
 
+# ruff: noqa: E501 - a row of a table is a line
 from __future__ import annotations
 
 import pytest

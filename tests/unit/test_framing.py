@@ -18,7 +18,7 @@ SECOND = Probe(name="second", script="echo two; no-such-tool-anywhere", parse=st
 ROOT = Probe(name="root", script="echo three", parse=str, unknown="?", as_root=True)
 PROBES = (FIRST, SECOND, ROOT)
 
-content = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0\r"), max_size=60)
+content = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=60)
 tricky = st.one_of(
     content, st.sampled_from(["@fleet other end-user", "@fleet nonce", "\n@fleet x first\n", "@fleet-root root", "\n\n", ""])
 )

@@ -31,9 +31,7 @@ NASTY = [
     "${HOME}",
     "",
 ]
-nasty = st.one_of(
-    st.sampled_from(NASTY), st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=40)
-)
+nasty = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
 name = nasty.filter(lambda text: text not in ("", ".", "..") and "/" not in text and len(text.encode()) < 200)
 
 
