@@ -50,14 +50,17 @@ def execute(
     timeout: float,
     stdin: bytes | Iterable[bytes] = b"",
     on_line: OnLine | None = None,
+    idle: float | None = None,
 ) -> Done:
     """Run a POSIX sh script in one exec and give what came of it; an exit code other than 0 is no error here.
+
+    ``timeout`` and ``idle`` are in seconds; the second is how long it may print nothing (default: the settings').
 
     Raises SudoError (and then nothing of the script ran), CommandTimeout, ConnectionLost or RemoteError.
     """
     feeding = stdin != b""
     document = root_document(script, timeout, feeding, sudo_password, _known(c)) if root else plain_document(script, feeding)
-    code, answer, seconds = _run(c, document, timeout + (GRACE if root else 0), stdin, on_line)
+    code, answer, seconds = _run(c, document, timeout + (GRACE if root else 0), stdin, on_line, idle)
     if root:
         way = _learn(c, answer)
         if not way.is_root:
@@ -96,14 +99,19 @@ def check_sudo(c: Any, sudo_password: Secret | None, timeout: float = 30.0) -> W
 
 
 def _run(
-    c: Any, document: bytes, seconds: float, stdin: bytes | Iterable[bytes], on_line: OnLine | None
+    c: Any,
+    document: bytes,
+    seconds: float,
+    stdin: bytes | Iterable[bytes],
+    on_line: OnLine | None,
+    idle: float | None = None,
 ) -> tuple[int, Answer, float]:
     out, err = Stream(on_line), Stream(on_line)
     feeding = stdin != b""
     more: Iterable[bytes] = (stdin,) if isinstance(stdin, bytes) else stdin
     began = time.monotonic()
     settings = settings_of(c)
-    limits = Limits(seconds + _WATCHDOG, settings.idle_timeout, settings.keepalive, settings.connect_timeout + 5)
+    limits = Limits(seconds + _WATCHDOG, idle or settings.idle_timeout, settings.keepalive, settings.connect_timeout + 5)
     if isinstance(c, LocalConnection):
         words = launch_words(seconds, document, feeding)
         code = run_in_process(words, document, more, out, err, limits)

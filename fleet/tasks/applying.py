@@ -130,7 +130,9 @@ def title_of(action: Action) -> str:
 
 
 def _as_root(c: Any, job: Job, script: str, timeout: float, listen: Callable[[str], None] | None = None) -> Done:
-    return execute(c, script, root=True, sudo_password=job.run.sudo.known, timeout=timeout, on_line=listen or _listener(job))
+    """Run it, however silent it is: a large layer or a slow card takes its time, and a host that died is told by keepalives."""
+    said = listen or _listener(job)
+    return execute(c, script, root=True, sudo_password=job.run.sudo.known, timeout=timeout, on_line=said, idle=timeout)
 
 
 def _listener(job: Job) -> Callable[[str], None]:
