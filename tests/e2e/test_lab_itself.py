@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,13 @@ def _traces(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def trio(lab: Lab) -> dict[str, Host]:
+def trio(lab: Lab) -> Iterator[dict[str, Host]]:
     """Three hosts of different roots and sudos, booted side by side."""
     specs = {"a-noble": Spec("ubuntu-noble"), "a-rpi": Spec("raspios-bookworm"), "a-future": Spec("ubuntu-future")}
-    return lab.up_many(specs)
+    hosts = lab.up_many(specs)
+    yield hosts
+    for host in hosts.values():
+        host.destroy()
 
 
 def test_hosts_answer_with_their_identity(trio: dict[str, Host]) -> None:

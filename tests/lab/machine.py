@@ -7,7 +7,6 @@ A machine is found again by the path of its boot script, which stands in its fir
 
 from __future__ import annotations
 
-import glob
 import os
 import shlex
 import shutil
@@ -23,8 +22,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 REBOOT = 133
 """nspawn's exit status when the machine asks for a reboot and nspawn may not restart it by itself."""
 
-INOTIFY_PER_HOST = 5
-"""systemd 3, dbus 1, logind or dockerd 1; all hosts share what the machine allows its root."""
+INOTIFY_PER_HOST = 4
+"""systemd 3, logind or dockerd 1; all hosts share what the machine allows its root."""
 
 BOOT = """\
 #!/bin/sh
@@ -163,15 +162,19 @@ class Machine:
 
 def room_for(hosts: int) -> bool:
     """Say whether this many more hosts find inotify instances, without which systemd hangs in mid-boot."""
-    used = sum(1 for place in glob.iglob("/proc/[0-9]*/fd/*") if _is_inotify(place))
+    used = sum(_inotify_instances(pid) for pid in _processes())
     return used + hosts * INOTIFY_PER_HOST <= int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
 
 
-def _is_inotify(place: str) -> bool:
+def _inotify_instances(pid: int) -> int:
+    """Count those of a process of root; other users have a limit of their own."""
+    folder = Path(f"/proc/{pid}/fd")
     try:
-        return os.readlink(place) == "anon_inode:inotify"
+        if folder.parent.stat().st_uid != 0:
+            return 0
+        return sum(os.readlink(place) == "anon_inode:inotify" for place in folder.iterdir())
     except OSError:
-        return False
+        return 0
 
 
 def remove_cgroups(*parts: str) -> bool:
