@@ -41,8 +41,9 @@ from fleet.model import (
 )
 
 
-def _screen(verbose: int = 0, width: int = 80) -> Screen:
-    return Screen(*(Stream(io.StringIO(), color=False, width=width) for _ in range(2)), verbose=verbose)
+def _screen(verbose: int = 0) -> Screen:
+    out, err = (Stream(io.StringIO(), color=False, width=80) for _ in range(2))
+    return Screen(out, err, verbose=verbose)
 
 
 def _text(stream: Stream) -> str:
