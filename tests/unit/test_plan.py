@@ -96,7 +96,8 @@ def test_later_steps_plan_from_earlier_effects() -> None:
         name, title, options = "looks", "looks", Nothing
 
         def verdict(self, situation: Situation[Nothing]) -> Verdict:
-            return Satisfied(",".join(situation.facts[SEEN]))
+            before: tuple[str, ...] = situation.facts[SEEN]
+            return Satisfied(",".join(before))
 
     first, second = (made(n, Change("due", (), after=seen(n))) for n in ("one", "two"))
     assert verdicts(first, second, Looks())["looks"] == Satisfied("one,two")

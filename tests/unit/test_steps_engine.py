@@ -312,7 +312,7 @@ def test_release_candidates_are_never_chosen() -> None:
     tail = "-1~debian.13~trixie"
     versions = dict.fromkeys(("docker-ce", "docker-ce-cli"), (f"5:30.0.0~rc.1{tail}", f"5:29.10.0{tail}"))
     others = dict.fromkeys(("containerd.io", "docker-buildx-plugin", "docker-compose-plugin"), (f"1{tail}",))
-    found = with_answer(SuiteQuery, Suite(exists=True, versions=versions | others), "engine")
+    found = with_answer(SuiteQuery, Suite(exists=True, versions={**versions, **others}), "engine")
     assert isinstance(found, Change)
     assert "29.10.0" in found.why
 
