@@ -75,7 +75,13 @@ class FleetConnection(Connection):  # type: ignore[misc]
 
 
 class HardenedClient(SSHClient):
-    """The client of a Connection that someone else made: checks and limits as everywhere, where and as whom it says."""
+    """The client of a Connection that someone else made: checks and limits as everywhere, where and as whom it says.
+
+    It keeps the notes on the connection that one of ours would keep itself.
+    """
+
+    sudo_way: str = ""
+    stage_folder: str = ""
 
     def __init__(self, host: str, settings: Settings) -> None:
         super().__init__()
@@ -90,6 +96,21 @@ class HardenedClient(SSHClient):
         dial = (lambda seconds: sock) if sock is not None else dial_tcp(target)
         attempts = 1 if sock is not None else None
         self._transport = open_transport(target, settings, dial, words.get("pkey"), attempts)
+
+    @property
+    def transport(self) -> Any:
+        """The transport, as a Connection has it."""
+        return self.get_transport()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is open."""
+        return self.transport is not None and self.transport.is_active()
+
+    def close(self) -> None:
+        """Remove the stage folder and leave."""
+        remove_stage(self)
+        super().close()
 
     def _target(self, hostname: str, port: int, username: str | None, words: Mapping[str, Any]) -> SshTarget:
         from dataclasses import replace

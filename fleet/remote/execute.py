@@ -156,13 +156,19 @@ def _not_started(code: int, out: str, err: str) -> RemoteError:
 
 
 def _known(c: Any) -> str:
-    return Way.PASSWORD.value if getattr(c, "sudo_way", "") == Way.PASSWORD else ""
+    return Way.PASSWORD.value if getattr(keeper_of(c), "sudo_way", "") == Way.PASSWORD else ""
+
+
+def keeper_of(c: Any) -> Any:
+    """What keeps notes on a connection: itself if it is one of ours, else its client (a hardened one has room for them)."""
+    return c if hasattr(type(c), "sudo_way") else getattr(c, "client", c)
 
 
 def _learn(c: Any, answer: Answer) -> Way:
     way = Way(answer.way) if answer.way else _why_not(answer)
-    if hasattr(type(c), "sudo_way"):
-        c.sudo_way = way
+    keeper = keeper_of(c)
+    if hasattr(type(keeper), "sudo_way"):
+        keeper.sudo_way = way
     return way
 
 

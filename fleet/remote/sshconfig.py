@@ -37,6 +37,7 @@ _IDLE = frozenset(
 _SAME_FOR_ALL = re.compile(r"(all|final|canonical|,|\s)*")
 _KEYWORD = re.compile(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*$")
 _ASKING = threading.Lock()
+_turns: dict[tuple[object, ...], threading.Lock] = {}
 _answers: dict[tuple[object, ...], Options] = {}
 
 
@@ -80,6 +81,8 @@ def ssh_options(address: str, user: str | None, port: int | None, settings: Sett
 def _ask_once(address: str, user: str | None, port: int | None, settings: Settings, survey: Survey) -> Options:
     key = (survey, survey.signature(address), user, port, settings.ssh_config)
     with _ASKING:
+        turn = _turns.setdefault(key, threading.Lock())
+    with turn:  # whoever wants the same answer waits for it; others do not
         answer = _answers.get(key)
         if answer is None:
             answer = _answers[key] = _ask(address, user, port, settings.ssh_config)

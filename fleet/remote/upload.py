@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.errors import FleetError, RemoteError
-from fleet.remote.execute import execute
+from fleet.remote.execute import execute, keeper_of
 from fleet.shell import quote, script_of
 
 _PIECE = 1 << 16
@@ -47,13 +47,14 @@ def upload(
 
 def stage(c: Any, timeout: float = 30.0) -> str:
     """A folder on the host that only the login user can read, made once per connection and removed when it is closed."""
-    if not c.stage_folder:
+    keeper = keeper_of(c)
+    if not keeper.stage_folder:
         done = execute(c, script_of("umask 077", "mktemp -d /tmp/fleet.XXXXXX"), timeout=timeout)
         folder = done.out.strip()
         if done.code or not folder.startswith("/tmp/fleet."):  # noqa: S108
             raise RemoteError(f"No folder could be made in /tmp on the host: {done.err.strip()}", "Is its disk full?")
-        c.stage_folder = folder
-    return str(c.stage_folder)
+        keeper.stage_folder = folder
+    return str(keeper.stage_folder)
 
 
 def remove_stage(c: Any) -> None:

@@ -98,6 +98,9 @@ class FleetTransport(Transport):
         """Log in with a key; gives the methods that are wanted besides, normally none."""
         return self._log_in(lambda handler, answered: handler.auth_publickey(username, key, answered))
 
+    def _parse_debug(self, m: Message) -> None:
+        """Drop sshd's remarks on authorized_keys: paramiko would spell them out byte by byte, for a log that nobody keeps."""
+
     def _log_in(self, ask: Callable[[AuthHandler, threading.Event], None]) -> list[str]:
         if not self.is_active() or not self.initial_kex_done:
             raise SSHException("No existing session")

@@ -8,7 +8,7 @@ import pytest
 from fabric import Connection
 
 from fleet.errors import AuthenticationError, FleetError, HostKeyError, Unreachable
-from fleet.remote import Settings, execute, harden
+from fleet.remote import Settings, execute, harden, stage, upload
 from fleet.remote.wire import FleetTransport
 from tests.sshd.fixtures import MakeSshd
 from tests.sshd.server import Sshd, free_port, make_key
@@ -27,6 +27,18 @@ def test_hardened_connection_checks_and_works(sshd: Sshd, settings: Settings, ke
         assert isinstance(c.transport, FleetTransport)
         assert execute(c, "echo ours", timeout=10).out == "ours\n"
     assert sshd.public_key() in settings.known_hosts.read_text()
+
+
+def test_stage_of_a_hardened_connection(sshd: Sshd, settings: Settings, key: Path) -> None:
+    """Files can be brought there as well, and the folder for them goes with the connection."""
+    with _made_by_fab(sshd, key) as c:
+        harden(c, settings)
+        c.open()
+        folder = stage(c)
+        upload(c, b"content", f"{folder}/file", timeout=30)
+        assert Path(folder, "file").read_bytes() == b"content"
+        assert execute(c, "id -u", root=True, timeout=30).code == 0
+    assert not Path(folder).exists()
 
 
 def test_changed_key_stops_a_hardened_connection(sshd: Sshd, settings: Settings, key: Path, tmp_path: Path) -> None:
