@@ -10,13 +10,14 @@ from typing import Any
 
 from fleet import facts as facts_room
 from fleet import plan as plan_room
-from fleet import saved as saved_room
 from fleet.errors import PlanError, SudoError
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.job import PROBES, Job
 from fleet.model import Catalog, Facts, Options, Plan
+from fleet.plan import saved as saved_room
 from fleet.remote import probe as remote_probe
 from fleet.remote import way_of
+from fleet.shell import Secret
 from fleet.steps import STEPS
 
 NEEDS_PASSWORD = "needs-password"  # noqa: S105
@@ -39,17 +40,19 @@ _HINTS: Mapping[str, tuple[str, str]] = {
 
 def ask(c: Any, job: Job) -> Facts:
     """Probe the host; what needs root is unknown when there is no way to root. Asks for a sudo password at most once."""
-    facts = _ask_once(c, job)
-    if facts[SUDO] == NEEDS_PASSWORD and job.run.sudo.known is None and job.run.sudo.get() is not None:
-        facts = _ask_once(c, job)
+    password = job.run.sudo.known  # another host's worker may have got it by the time this answer is here
+    facts = _ask_once(c, job, password)
+    if facts[SUDO] == NEEDS_PASSWORD and password is None:
+        password = job.run.sudo.get()
+        return _ask_once(c, job, password) if password else facts
     return facts
 
 
-def _ask_once(c: Any, job: Job) -> Facts:
+def _ask_once(c: Any, job: Job, password: Secret | None) -> Facts:
     nonce = secrets.token_hex(8)
     framed = facts_room.script(PROBES, nonce)
     clock = f"fleet_now={int(time.time())}\n"
-    done = remote_probe(c, clock + framed.user, framed.root, sudo_password=job.run.sudo.known, timeout=job.run.probe_timeout)
+    done = remote_probe(c, clock + framed.user, framed.root, sudo_password=password, timeout=job.run.probe_timeout)
     return facts_room.read(PROBES, nonce, done.out).but(SUDO, str(way_of(done.out)))
 
 
