@@ -7,11 +7,15 @@ release notes.
 
 from __future__ import annotations
 
+import re
+
 from fleet.distros import debian, raspbian, ubuntu
 from fleet.distros.base import Family, Platform, Unsupported, refuse_processor
 from fleet.facts.board import BOARD
 from fleet.facts.system import MACHINE, OS
 from fleet.model import Facts
+
+_CODENAME = re.compile(r"[a-z0-9._-]+")
 
 FAMILIES: tuple[Family, ...] = (raspbian.FAMILY, ubuntu.FAMILY, debian.FAMILY)
 """Asked in this order: a derivative of Ubuntu also says that it is like Debian."""
@@ -27,7 +31,17 @@ def platform_of(facts: Facts) -> Platform | Unsupported:
             "Install Raspberry Pi OS, Debian or Ubuntu on it, or leave it out with --exclude.",
         )
     refused = refuse_processor(system, machine, board)
-    return refused or family.platform(system, machine, board)
+    return refused or _checked(family.platform(system, machine, board))
+
+
+def _checked(found: Platform | Unsupported) -> Platform | Unsupported:
+    """What a host says becomes part of addresses and files; os-release(5) allows only such words for a codename."""
+    if isinstance(found, Unsupported) or _CODENAME.fullmatch(found.codename):
+        return found
+    return Unsupported(
+        f"its os-release gives {found.codename!r} as codename, which can't be one",
+        "Correct /etc/os-release on the host, or say it in the recipe: platform: {distribution: debian, codename: trixie}.",
+    )
 
 
 __all__ = ["FAMILIES", "Platform", "Unsupported", "platform_of"]
