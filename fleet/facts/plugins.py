@@ -49,8 +49,8 @@ class Plugins:
     def first(self, home: str) -> Plugin | None:
         """The copy that `docker compose` runs for the user with this home."""
         folders = (f"{home.rstrip('/')}/{USER_FOLDER}", *SYSTEM_FOLDERS)
-        hits = (self.at(f"{folder}/{FILE}") for folder in folders)
-        return next((p for p in hits if p), None)
+        by_path = {p.path: p for p in self.found}
+        return next((by_path[path] for folder in folders if (path := f"{folder}/{FILE}") in by_path), None)
 
     def plus(self, plugin: Plugin) -> Plugins:
         """With one more copy, in the place of the one at its path."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -28,6 +29,10 @@ class OsRelease:
     raspberry_pi_os: bool = False
 
 
+_PLAIN = re.compile(r'[\w.:/+-]*|"[^"\\$`]*"')
+"""What nearly every value is: one word, or double quotes with nothing special in them. All else is left to shlex."""
+
+
 def read_os_release(text: str) -> OsRelease:
     """Parse os-release; values may be quoted as in sh."""
     found = {key: _unquoted(value) for key, value in pairs(text).items()}
@@ -45,6 +50,8 @@ def read_os_release(text: str) -> OsRelease:
 
 
 def _unquoted(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return value.strip('"')
     try:
         return " ".join(shlex.split(value))
     except ValueError:
