@@ -34,6 +34,8 @@ ALGORITHMS = {
 }
 """The type of a key on record, and the signature algorithms by which such a key is asked for (RFC 8332 for RSA)."""
 
+_NOT_PLAIN = frozenset("*?!")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -92,7 +94,7 @@ def host_name(name: str, port: int) -> str:
 
 def lookup(name: str, files: Iterable[Path]) -> tuple[Entry, ...]:
     """All lines that speak of a host, of the types that can be checked; certificate authorities are passed over."""
-    found = (entry for path in files for entry in _entries(path) if entry.matches(name))
+    found = (entry for path in files for entry in _book(path).find(name))
     return tuple(_checkable(found, name))
 
 
@@ -129,21 +131,43 @@ def _checkable(entries: Iterable[Entry], name: str) -> Iterator[Entry]:
             yield entry
 
 
-def _entries(path: Path) -> tuple[Entry, ...]:
+class _Book:
+    """One file: a dictionary by name, and the lines that have to be tried one by one (hashes and patterns)."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._by_name: dict[str, list[Entry]] = {}
+        self._others: list[Entry] = []
+        for entry in entries:
+            if entry.names.startswith("|1|") or not _NOT_PLAIN.isdisjoint(entry.names):
+                self._others.append(entry)
+                continue
+            for name in set(entry.names.lower().split(",")):
+                self._by_name.setdefault(name, []).append(entry)
+
+    def find(self, name: str) -> list[Entry]:
+        """The lines that speak of a host, from the top of the file."""
+        found = [*self._by_name.get(name, ()), *(entry for entry in self._others if entry.matches(name))]
+        return sorted(found, key=lambda entry: entry.line)
+
+
+_EMPTY = _Book()
+
+
+def _book(path: Path) -> _Book:
     try:
         status = path.stat()
         return _read(path, status.st_mtime_ns, status.st_size)
     except FileNotFoundError:
-        return ()
+        return _EMPTY
     except OSError as error:
         log.debug("%s can't be read: %s", path, error)
-        return ()
+        return _EMPTY
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, mtime_ns: int, size: int) -> tuple[Entry, ...]:
+def _read(path: Path, mtime_ns: int, size: int) -> _Book:
     """Parsed once for as long as the file stays as it is; the two numbers are the proof of that."""
-    return tuple(_parse(path.read_bytes(), path)) if path.is_file() else ()
+    return _Book(_parse(path.read_bytes(), path)) if path.is_file() else _EMPTY
 
 
 def _parse(text: bytes, path: Path) -> Iterator[Entry]:
