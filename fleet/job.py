@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet.cookbook import Recipes
 from fleet.errors import FleetError, Unreachable
 from fleet.events import Reporter
 from fleet.facts import BASE, named
@@ -16,14 +15,15 @@ from fleet.fanout import Stop
 from fleet.model import Data, Facts, Failure, Host, Options, Probe, Step
 from fleet.plan import chosen
 from fleet.recipe import DEFAULT, Recipe
+from fleet.recipe.cookbook import Recipes
+from fleet.recipe.substitution import Scope
 from fleet.shell import Secret
 from fleet.steps import STEPS, probes_of
-from fleet.substitution import Scope
 
 if TYPE_CHECKING:
     from fleet.catalog import Resolver
+    from fleet.plan.saved import SavedPlan
     from fleet.remote import Settings
-    from fleet.saved import SavedPlan
 
 PROBES: tuple[Probe[Any], ...] = (*BASE, *(p for p in probes_of(STEPS) if p not in BASE))
 """Every host is asked all of it, whatever its recipe, in one script that is the same for all."""

@@ -11,7 +11,7 @@ from fleet.errors import NotSelected
 from fleet.events import Report
 from fleet.facts import named
 from fleet.model import Blocked, Change, Facts, HostReport, Outcome, Plan, Result, StepOutcome
-from fleet.saved import plan_to_data
+from fleet.plan.saved import plan_to_data
 
 VERSION = 1
 """Of the JSON: it is raised when something in it is renamed, removed or means something else."""

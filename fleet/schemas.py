@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from fleet.inventory_file import InventoryFile
+from fleet.inventory.schema import InventoryFile
 from fleet.model import Options
 from fleet.recipe import Head, Steps
 

@@ -21,7 +21,7 @@ from fleet.events import Report, Reporter, RunInfo
 from fleet.fanout import fan_out
 from fleet.job import Job, Run, failure_of
 from fleet.model import Failure, Host, HostReport
-from fleet.saved import SavedPlan
+from fleet.plan.saved import SavedPlan
 
 
 @dataclass(frozen=True, slots=True)

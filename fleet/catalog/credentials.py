@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fleet.references import HUB, HUB_SERVER
+from fleet.formats.references import HUB, HUB_SERVER
 
 _HUB_NAMES = frozenset({HUB, "index.docker.io", HUB_SERVER})
 

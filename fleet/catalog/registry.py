@@ -17,8 +17,8 @@ from fleet.catalog import credentials
 from fleet.catalog.http import NOT_FOUND, Response, Web
 from fleet.catalog.troubles import HttpError
 from fleet.errors import CatalogError
+from fleet.formats.references import HUB, Reference, parse
 from fleet.queries import ImageQuery, RemoteImage
-from fleet.references import HUB, Reference, parse
 
 _ACCEPT = ", ".join(
     (

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from fleet.catalog.http import NOT_FOUND, Response, Web
-from fleet.debversion import newest_first
 from fleet.errors import CatalogError
-from fleet.openpgp import is_armored, primary_fingerprints
+from fleet.formats.debversion import newest_first
+from fleet.formats.openpgp import is_armored, primary_fingerprints
 from fleet.queries import Key, KeyQuery, Suite, SuiteQuery
 
 _LARGEST_KEY = 1 << 20

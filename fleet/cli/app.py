@@ -44,7 +44,7 @@ class Verbs(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The verb, or an error with the one that may have been meant."""
         if args[0] not in VERBS and not args[0].startswith("-"):
-            from fleet.problems import suggest
+            from fleet.files.problems import suggest
 
             hint = f"verbs are: {', '.join(VERBS)}"
             raise UsageError(f"there is no verb {args[0]!r}{suggest(args[0], VERBS)}", hint)

@@ -31,7 +31,7 @@ def _facts(incomplete: str) -> Iterator[tuple[str, str]]:
 def recipes(incomplete: str) -> Iterator[tuple[str, str]]:
     """Names of recipes."""
     with suppress(Exception):
-        from fleet.cookbook import Recipes
+        from fleet.recipe.cookbook import Recipes
 
         for listed in Recipes().listing():
             if listed.name.startswith(incomplete):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fleet.cli.options import Which
-from fleet.cookbook import Recipes
 from fleet.errors import FileError
 from fleet.facts import NAMES
 from fleet.inventory import Inventory, locate, read
+from fleet.inventory.selection import Selection, select
 from fleet.model import Data, Host
 from fleet.recipe import DEFAULT, Scope
-from fleet.selection import Selection, select
+from fleet.recipe.cookbook import Recipes
 
 
 def chosen(which: Which) -> tuple[Inventory, Selection]:

@@ -40,7 +40,7 @@ def plan(
 
 
 def _save(session: Session, report: Report, path: Path) -> None:
-    from fleet import saved
+    from fleet.plan import saved
 
     plans = {host.host: host.saved for host in report.hosts if host.saved is not None}
     if plans:

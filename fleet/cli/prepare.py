@@ -13,19 +13,19 @@ from fleet.cli.session import Session
 from fleet.console import Screen, tell_json, tell_warning
 from fleet.console.lines import Lines
 from fleet.console.reports import progress
-from fleet.cookbook import Recipes
 from fleet.errors import SelectionError, UsageError
 from fleet.events import Report, Reporters
 from fleet.facts import named
-from fleet.fields import key_path, user_name
+from fleet.files.fields import key_path, user_name
+from fleet.files.problems import suggest
+from fleet.inventory.selection import FactTerm, matches
 from fleet.job import Run, SudoPassword
 from fleet.logs import Logs, home, run_name
 from fleet.model import Data, Facts, Host
-from fleet.problems import suggest
 from fleet.recipe import parse_extra
+from fleet.recipe.cookbook import Recipes
 from fleet.remote.settings import Settings
 from fleet.report import exit_code, to_json
-from fleet.selection import FactTerm, matches
 from fleet.steps import STEPS
 
 

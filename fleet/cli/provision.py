@@ -14,7 +14,7 @@ from fleet.cli.session import Session
 from fleet.errors import PlanError, UsageError
 
 if TYPE_CHECKING:
-    from fleet.saved import SavedPlan
+    from fleet.plan.saved import SavedPlan
 
 _SUFFIXES = (".json", ".plan")
 
@@ -52,8 +52,8 @@ def _saved(which: Which, what: What) -> Mapping[str, SavedPlan] | None:
         raise UsageError(f"{files[0]} is a saved plan, which names its own hosts", f"fleet provision {files[0]}")
     if what != What():
         raise UsageError(f"{files[0]} is a saved plan, which says already what is done", "leave out -r, -e, --step and --skip")
-    from fleet import saved
     from fleet.inventory import locate, read
+    from fleet.plan import saved
     from fleet.steps import STEPS
 
     plans = saved.read(Path(files[0]), STEPS)

@@ -14,10 +14,10 @@ from fleet.cli.session import Session
 from fleet.console import tell_data, tell_error, tell_json
 
 if TYPE_CHECKING:
-    from fleet.cookbook import Recipes
+    from fleet.files.problems import Place
     from fleet.model import Data
-    from fleet.problems import Place
     from fleet.recipe import Recipe
+    from fleet.recipe.cookbook import Recipes
 
 _VERSION = 1
 """Of the JSON."""
@@ -30,7 +30,7 @@ def recipes(
     ] = None,
 ) -> int:
     """List the recipes, or show one with its includes merged in and where each value comes from."""
-    from fleet.cookbook import Recipes
+    from fleet.recipe.cookbook import Recipes
 
     return _show(session, Recipes().load(name)) if name else _list(session, Recipes())
 

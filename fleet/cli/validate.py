@@ -16,8 +16,8 @@ _VERSION = 1
 def validate(session: Session, which: Which, what: What) -> int:
     """Check the inventory, and the recipes for the hosts that use them. Without HOSTS: all of them. Nothing is connected."""
     from fleet.cli.files import by_recipe, chosen, problems_of
-    from fleet.cookbook import Recipes
     from fleet.recipe import parse_extra
+    from fleet.recipe.cookbook import Recipes
 
     inventory, selection = chosen(replace(which, all=which.all or not which.hosts))
     recipes = Recipes()

@@ -7,35 +7,15 @@ from collections.abc import Iterator, Sequence
 from fleet.console.stream import Stream, clean
 from fleet.console.words import counted, marked, wrapped
 from fleet.model import (
-    Action,
     Blocked,
     Change,
-    Download,
     Plan,
     Planned,
-    Reconnect,
-    Remove,
-    Run,
     Satisfied,
     Skipped,
     Verdict,
-    Write,
+    title_of,
 )
-
-
-def title(action: Action) -> str:
-    """What an action does, in a few words."""
-    match action:
-        case Run():
-            return action.title
-        case Write():
-            return f"write {action.path}"
-        case Remove():
-            return f"remove {action.path}"
-        case Download():
-            return f"download {action.url} to {action.path}"
-        case Reconnect():
-            return f"log in again: {action.why}"
 
 
 def tell_plans(stream: Stream, plans: Sequence[Plan], *, verbose: int = 0, diff: bool = False) -> None:
@@ -79,7 +59,7 @@ def _step_lines(stream: Stream, step: Planned, width: int, verbose: int, diff: b
     if isinstance(step.verdict, Change):
         if verbose:
             for action in step.verdict.actions:
-                yield from wrapped(title(action), stream.width, f"{indent}  ", f"{indent}> ")
+                yield from wrapped(title_of(action), stream.width, f"{indent}  ", f"{indent}> ")
         if diff and step.verdict.diff:
             yield from (indent + painted_diff(stream, line) for line in step.verdict.diff.splitlines())
     if isinstance(step.verdict, Change | Satisfied):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from fleet.facts.framing import pairs
+from fleet.formats.openpgp import is_armored, primary_fingerprints
 from fleet.model import Probe
-from fleet.openpgp import is_armored, primary_fingerprints
 
 SOURCE_PATH = "/etc/apt/sources.list.d/docker.sources"
 KEYRING_FOLDER = "/etc/apt/keyrings"

@@ -10,7 +10,7 @@ from fleet.facts.accounts import ACCOUNTS, Account
 from fleet.facts.packages import PACKAGES, is_release, is_within, upstream
 from fleet.facts.plugins import FILE, PACKAGE_PATH, PLUGINS, SYSTEM_FOLDERS, USER_FOLDER, Plugin
 from fleet.facts.sources import SOURCES
-from fleet.fields import Url, UserName
+from fleet.files.fields import Url, UserName
 from fleet.model import (
     Action,
     Blocked,
@@ -140,7 +140,7 @@ def shadows(facts: Facts, path: str) -> tuple[str, ...]:
     """Copies that somebody's `docker compose` would run instead of the one at ``path``."""
     plugins = facts[PLUGINS]
     found: dict[str, None] = {}
-    for account in facts[ACCOUNTS].users:
+    for account in facts[ACCOUNTS].users if any(p.path != path for p in plugins.found) else ():
         first = plugins.first(account.home)
         if first and first.path != path and _before(first.path, path, account):
             found[f"{first.path} ({first.version or 'does not run'}) hides {path}; remove it if it is not wanted"] = None

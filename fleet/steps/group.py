@@ -7,7 +7,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from fleet.facts.accounts import ACCOUNTS, SESSION
-from fleet.fields import UserName
+from fleet.files.fields import UserName
 from fleet.model import Action, Blocked, Change, Facts, Options, Reconnect, Run, Satisfied, Situation, Step, Verdict
 from fleet.shell import script_of, words
 

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from fleet.facts.daemon import DAEMON, Image
 from fleet.facts.system import DISK
+from fleet.formats.references import ImageReference, fits, parse
 from fleet.model import Blocked, Change, Facts, Options, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict
 from fleet.queries import ImageQuery
-from fleet.references import ImageReference, fits, parse
 from fleet.shell import words
 from fleet.steps.platform import platform
 

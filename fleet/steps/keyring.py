@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from fleet.facts.sources import KEYRING, KEYRING_FOLDER, KEYRING_PATH, Keyring
-from fleet.fields import Url
+from fleet.files.fields import Url
 from fleet.model import Blocked, Change, Facts, Options, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict, Write
 from fleet.queries import DOCKER_MIRROR, Key, KeyQuery
 from fleet.steps.platform import platform

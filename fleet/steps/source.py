@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from fleet.facts.sources import SOURCE_PATH, SOURCES, Source, deb822, with_ours
-from fleet.fields import Url
+from fleet.files.fields import Url
 from fleet.model import Blocked, Change, Facts, Options, Query, Satisfied, Situation, Step, Unavailable, Verdict, Write
 from fleet.queries import DOCKER_MIRROR, SuiteQuery
 from fleet.shell import diff_lines, words

@@ -25,6 +25,7 @@ from fleet.model import (
     Skipped,
     StepOutcome,
     Write,
+    title_of,
 )
 from fleet.remote import execute, stage, upload
 from fleet.shell import check_unchanged, place_file, quote, script_of, write_file
@@ -112,21 +113,6 @@ def _perform(c: Any, job: Job, step: str, action: Action) -> None:
                 _download(c, job, action)
             case Reconnect():
                 reconnect(c)
-
-
-def title_of(action: Action) -> str:
-    """What an action does, in a few words for people."""
-    match action:
-        case Run(title):
-            return title
-        case Write(path):
-            return f"write {path}"
-        case Remove(path):
-            return f"remove {path}"
-        case Download(url, path):
-            return f"bring {url.rpartition('/')[2]} to {path}"
-        case Reconnect(why):
-            return f"log in again: {why}"
 
 
 def _as_root(c: Any, job: Job, script: str, timeout: float, listen: Callable[[str], None] | None = None) -> Done:

@@ -13,11 +13,11 @@ from invoke.exceptions import Exit
 
 from fleet import inventory as inventory_room
 from fleet.catalog import Resolver
-from fleet.cookbook import Recipes
 from fleet.errors import FleetError, InventoryError
 from fleet.events import Report, Reporter, Reporters, RunInfo
 from fleet.job import Job, Run, SudoPassword, failure_of
 from fleet.model import Host, HostReport
+from fleet.recipe.cookbook import Recipes
 from fleet.remote import FleetConnection, LocalConnection, Settings, connect, harden
 from fleet.report import exit_code
 from fleet.shell import Secret
@@ -91,6 +91,7 @@ def _connection(c: Any, job: Job, *, is_known: bool) -> Iterator[Any]:
     """One of ours to a host of the inventory, since it says where and how; else fab's own, made as careful as ours."""
     if not is_known:
         harden(c, job.run.settings)
+        c.open()
         yield c
         return
     with connect(job.host, job.run.settings, gateways=job.run.inventory) as connection:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from fleet import saved as saved_room
 from fleet.errors import CommandTimeout, FleetError, NotSelected
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.facts.daemon import DAEMON
 from fleet.job import Job, failure_of
 from fleet.model import Blocked, Change, Facts, HostReport, Outcome, Satisfied, Skipped, StepOutcome, Verdict
+from fleet.plan import saved as saved_room
 from fleet.remote import execute
 from fleet.shell import quote
 from fleet.tasks import applying, probing, proving

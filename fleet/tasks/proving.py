@@ -73,12 +73,17 @@ def users(proposal: Proposal) -> tuple[str, ...]:
     return (login,) if can else ("root",)
 
 
+def _is_satisfied(plan: Plan, name: str) -> bool:
+    """False also for a step that is not wanted, or was left out: that it can't be proven is no news then."""
+    return any(p.step == name and isinstance(p.verdict, Satisfied) for p in plan.steps)
+
+
 def _prove_as(c: Any, job: Job, proposal: Proposal, user: str) -> Any:
     job.run.reporter.action(job.host.name, PROOF, f"run a container as {user}")
     platform = proposal.facts[PLATFORM]
     script = proof_script(
         platform=platform.image_platform if platform else "linux/amd64",
-        compose="compose" in proposal.options,
+        compose=_is_satisfied(proposal.plan, "compose"),
         tag=secrets.token_hex(4),
     )
     with job.run.stop.acting(job.host.name):

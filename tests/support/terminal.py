@@ -20,7 +20,7 @@ def at_terminal(project: Project, *words: str, answers: Mapping[str, str], timeo
     if pid == 0:  # the child: nothing but exec, whatever happens
         try:
             os.chdir(project.folder)
-            os.execvpe(command[0], command, environment)  # noqa: S606
+            os.execvpe(command[0], command, environment)
         finally:
             os._exit(127)
     try:

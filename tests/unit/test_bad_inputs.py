@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from fleet.cookbook import Recipes
 from fleet.errors import FileError, FleetError, InventoryError, RecipeError
 from fleet.facts import NAMES
 from fleet.inventory import read
 from fleet.model import LOCAL
-from fleet.substitution import Scope
+from fleet.recipe.cookbook import Recipes
+from fleet.recipe.substitution import Scope
 
 FOLDER = Path(__file__).parents[1] / "bad_inputs"
 EXPECTED: dict[str, dict[str, Any]] = tomllib.loads((FOLDER / "expected.toml").read_text())

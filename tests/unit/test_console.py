@@ -136,7 +136,7 @@ def test_every_kind_of_action_has_words() -> None:
     out = _screen()
     tell_plans(out.out, [Plan("pi", "docker", _steps(x=Change("why", actions)))], verbose=1)
     assert "> remove /etc/old" in _text(out.out)
-    assert "> download https://x.example/compose to /usr/local/compose" in _text(out.out)
+    assert "> bring compose to /usr/local/compose" in _text(out.out)
 
 
 # ── the end of a run ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.debversion import compare, newest_first
+from fleet.formats.debversion import compare, newest_first
 
 WORDS = {-1: "lt", 0: "eq", 1: "gt"}
 DOCKER = [

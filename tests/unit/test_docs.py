@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleet.cli.app import VERBS
-from fleet.inventory_file import Entry
+from fleet.inventory.schema import Entry
 from fleet.report import EXIT_CODES
 from fleet.steps import STEPS
 
@@ -21,7 +21,7 @@ def _rows(title: str) -> dict[str, str]:
     """The rows of the tables in one section of the README, by the word in the first column."""
     section = re.split(r"(?m)^## ", README.partition(f"\n## {title}\n")[2])[0]
     rows = re.findall(r"(?m)^\| `([^`]+)`(?:[^|]*)\|(.*)\|$", section)
-    return {name: rest for name, rest in rows}
+    return dict(rows)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet import documents
-from fleet.documents import LARGEST, load, parse
 from fleet.errors import FileError, InventoryError
-from fleet.scalars import Decimal, is_text, resolve
+from fleet.files import documents
+from fleet.files.documents import LARGEST, load, parse
+from fleet.files.scalars import Decimal, is_text, resolve
 
 
 def refused(content: str | bytes) -> FileError:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.debversion import compare
 from fleet.facts.accounts import read_accounts, read_session
 from fleet.facts.board import read_board, soc
 from fleet.facts.daemon import read_daemon, read_units
@@ -28,6 +27,7 @@ from fleet.facts.sources import (
     with_ours,
 )
 from fleet.facts.system import Disk, read_disk, read_machine, read_os_release
+from fleet.formats.debversion import compare
 from tests.support.network import DOCKER_FINGERPRINT, DOCKER_KEY
 
 # ── system ───────────────────────────────────────────────────────────────────────────────────────────────────────────

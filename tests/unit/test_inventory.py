@@ -10,10 +10,11 @@ import jsonschema
 import pytest
 import yaml
 
-from fleet import fields, schemas
+from fleet import schemas
 from fleet.errors import InventoryError
+from fleet.files import fields
 from fleet.inventory import DEFAULT_PATH, Inventory, locate, read
-from fleet.inventory_file import Defaults, Entry, Group, InventoryFile
+from fleet.inventory.schema import Defaults, Entry, Group, InventoryFile
 from fleet.model import Host
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.openpgp import is_armored, primary_fingerprints
+from fleet.formats.openpgp import is_armored, primary_fingerprints
 from tests.support.keys import BEGIN, END, armored, public_key
 
 SYSTEM_KEYS = sorted([*Path("/usr/share/keyrings").glob("*.gpg"), *Path("/etc/apt/trusted.gpg.d").glob("*.asc")])

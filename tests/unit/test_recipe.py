@@ -13,14 +13,14 @@ import yaml
 from pydantic import Field
 
 from fleet import schemas
-from fleet.cookbook import Recipes, shipped
 from fleet.errors import RecipeError, UsageError
 from fleet.facts import NAMES
-from fleet.fields import UserName
+from fleet.files.fields import UserName
 from fleet.model import Data, Options, Satisfied, Situation, Step, Verdict
 from fleet.recipe import Recipe, parse_extra
+from fleet.recipe.cookbook import Recipes, shipped
+from fleet.recipe.substitution import Scope, fill, references
 from fleet.steps import STEPS
-from fleet.substitution import Scope, fill, references
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.references import HUB, HUB_SERVER, Reference, fits, parse
+from fleet.formats.references import HUB, HUB_SERVER, Reference, fits, parse
 
 DIGEST = "sha256:" + "ab" * 32
 

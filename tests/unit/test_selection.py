@@ -6,8 +6,8 @@ import pytest
 
 from fleet.errors import SelectionError
 from fleet.inventory import Inventory
+from fleet.inventory.selection import FactTerm, Selection, matches, select
 from fleet.model import Data, Host
-from fleet.selection import FactTerm, Selection, matches, select
 
 FACTS = ("architecture", "model", "raspberry_pi")
 

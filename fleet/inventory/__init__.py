@@ -14,12 +14,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fleet import fields
-from fleet.documents import Document, load
 from fleet.errors import InventoryError
-from fleet.inventory_file import Entry, InventoryFile, Settings
+from fleet.files import fields
+from fleet.files.documents import Document, load
+from fleet.files.problems import MOST_FOUND, Place, Problem, explain, listing, placed, raise_all, show, suggest
+from fleet.inventory.schema import Entry, InventoryFile, Settings
 from fleet.model import Data, Host
-from fleet.problems import MOST_FOUND, Place, Problem, explain, listing, placed, raise_all, show, suggest
 
 DEFAULT_PATH = Path("inventory/fleet.yml")
 VARIABLE = "FLEET_INVENTORY"

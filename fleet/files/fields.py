@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from fleet.problems import CUSTOM, plain, show
+from fleet.files.problems import CUSTOM, plain, show
 
 LONGEST_NAME = 253
 """Of a host name, by RFC 1035."""

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fleet import fields
 from fleet.errors import RecipeError, UsageError
+from fleet.files import fields
+from fleet.files.problems import Place, Problem, explain, placed, raise_all, show
 from fleet.model import Data, Options, Step
-from fleet.problems import Place, Problem, explain, placed, raise_all, show
-from fleet.substitution import Scope, fill, lookup, references
+from fleet.recipe.substitution import Scope, fill, lookup, references
 
 DEFAULT = "docker"
 Steps = Sequence[Step[Any]]

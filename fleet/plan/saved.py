@@ -125,7 +125,20 @@ def read(path: Path, steps: tuple[Step[Any], ...]) -> dict[str, SavedPlan]:
     try:
         return {name: _saved(entry, steps) for name, entry in said["hosts"].items()}
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration, ValidationError) as error:
-        raise PlanError(f"is damaged: {error}", _MAKE, path=str(path)) from error
+        raise PlanError(f"is damaged: {_damage(error)}", _MAKE, path=str(path)) from error
+
+
+def _damage(error: Exception) -> str:
+    """What is wrong, in a few words."""
+    match error:
+        case ValidationError():
+            first = error.errors(include_url=False)[0]
+            return f"{'.'.join(map(str, first['loc'])) or error.title}: {first['msg']}"
+        case KeyError():
+            return f"{error} is missing"
+        case ValueError():
+            return str(error)
+    return "it is not built as one"
 
 
 def _saved(entry: Mapping[str, Any], steps: tuple[Step[Any], ...]) -> SavedPlan:
@@ -135,17 +148,21 @@ def _saved(entry: Mapping[str, Any], steps: tuple[Step[Any], ...]) -> SavedPlan:
         known = "answer" in row
         answer = TypeAdapter(answer_class if known else Unavailable).validate_python(row["answer" if known else "unavailable"])
         answers[TypeAdapter(query_class).validate_python(row["query"])] = answer
-    names = {step.name for step in steps}
     text = entry["plan"]
-    if not {row["step"] for row in text["steps"]} <= names:
-        raise ValueError("it has steps that this fleet does not know")
-    return SavedPlan(
+    by_name = {step.name: step for step in steps}
+    strange = [row["step"] for row in text["steps"] if row["step"] not in by_name]
+    if strange:
+        raise ValueError(f"it has steps that this fleet does not know: {', '.join(strange)}")
+    saved = SavedPlan(
         plan=Plan(text["host"], text["recipe"], tuple(Planned(row["step"], Skipped("")) for row in text["steps"])),
         machine_id=entry["machine_id"],
         options=entry["options"],
         catalog=Catalog(answers),
         text=text,
     )
+    for row in text["steps"]:
+        saved.options_of(by_name[row["step"]])
+    return saved
 
 
 def differences(saved: SavedPlan, now: Plan) -> tuple[str, ...]:

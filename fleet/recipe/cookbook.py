@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fleet.documents import Document, load
 from fleet.errors import RecipeError
+from fleet.files.documents import Document, load
+from fleet.files.problems import Place, Problem, explain, listing, placed, raise_all, show, suggest
 from fleet.model import Data
-from fleet.problems import Place, Problem, explain, listing, placed, raise_all, show, suggest
 from fleet.recipe import Head, Recipe, Steps
-from fleet.substitution import references
+from fleet.recipe.substitution import references
 
 FOLDER = Path("recipes")
 _SUFFIXES = (".yml", ".yaml")
@@ -30,7 +30,7 @@ _SHIPPED = "docker.yml"
 
 def shipped() -> Path:
     """The folder of the recipes that ship with fleet: inside the package, or beside it in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     inside = package / "recipes"
     return inside if (inside / _SHIPPED).is_file() else package.parent / "recipes"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from fleet.errors import SelectionError
+from fleet.files.problems import listing, show, suggest
 from fleet.inventory import Inventory
 from fleet.model import Data, Host
-from fleet.problems import listing, show, suggest
 
 _FACT = "fact:"
 _IS_PATTERN = re.compile(r"[*?\[]")

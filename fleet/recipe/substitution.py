@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from fleet.files.problems import Place, Problem, key_path, listing, show, suggest
 from fleet.model import Data
-from fleet.problems import Place, Problem, key_path, listing, show, suggest
 
 _TOKEN = re.compile(r"\$\$\{|\$\{(?P<inside>[^{}]*)(?P<end>\}?)")
 _NAME = re.compile(r"(?P<kind>vars|facts)\.(?P<name>[A-Za-z0-9_.]+)")

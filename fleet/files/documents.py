@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from fleet.errors import FileError
+from fleet.files.problems import MOST_FOUND, Place, Problem, key_path, raise_all, show
+from fleet.files.scalars import is_text, resolve
 from fleet.model import Data
-from fleet.problems import MOST_FOUND, Place, Problem, key_path, raise_all, show
-from fleet.scalars import is_text, resolve
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of one file: some 10,000 hosts with all their keys."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fleet import fields
+from fleet.files import fields
 
 
 class _Entry(BaseModel):

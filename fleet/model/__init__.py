@@ -1,0 +1,50 @@
+"""The nouns: immutable values that every other room speaks of. No IO here.
+
+The words follow the field: a *host* of the *inventory* answers *probes*; the answers are its *facts*. A *step* looks
+at facts and the *options* of the recipe and gives a *verdict*; the verdicts in order are the *plan*; running the plan
+gives *outcomes*, and the outcomes of a host its *result*.
+"""
+
+from fleet.model.actions import Action, Download, Reconnect, Remove, Run, Write, title_of
+from fleet.model.catalog import Catalog, Query, Unavailable
+from fleet.model.facts import Facts, Probe
+from fleet.model.hosts import LOCAL, Data, Host
+from fleet.model.outcomes import Done, Failure, HostReport, Outcome, Result, StepOutcome
+from fleet.model.plans import Plan, Planned
+from fleet.model.steps import Options, Situation, Step
+from fleet.model.verdicts import Blocked, Change, Satisfied, Skipped, Verdict, unchanged
+
+__all__ = [
+    "LOCAL",
+    "Action",
+    "Blocked",
+    "Catalog",
+    "Change",
+    "Data",
+    "Done",
+    "Download",
+    "Facts",
+    "Failure",
+    "Host",
+    "HostReport",
+    "Options",
+    "Outcome",
+    "Plan",
+    "Planned",
+    "Probe",
+    "Query",
+    "Reconnect",
+    "Remove",
+    "Result",
+    "Run",
+    "Satisfied",
+    "Situation",
+    "Skipped",
+    "Step",
+    "StepOutcome",
+    "Unavailable",
+    "Verdict",
+    "Write",
+    "title_of",
+    "unchanged",
+]

@@ -1,0 +1,81 @@
+"""Actions: the closed family of things that change a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a POSIX sh script as root. ``unless`` is an sh test: when it holds on the host, there is nothing to do.
+
+    ``timeout`` is in seconds and counts on the host itself, so that nothing lives on when the laptop is gone.
+    ``lock_timeout`` is how many seconds it is run again and again while another program holds one of apt's locks.
+    """
+
+    title: str
+    script: str
+    unless: str = ""
+    timeout: int = 120
+    lock_timeout: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write a small text file as root: to a temporary name beside it, then renamed.
+
+    ``was`` is the sha256 of the content that the plan saw (empty: no file); anything else found there stops the action,
+    since the host has changed since it was looked at.
+    """
+
+    path: str
+    content: str
+    was: str = ""
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove one file as root, if its content is still the one that the plan saw (``was``: sha256)."""
+
+    path: str
+    was: str
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Bring a file of the network to the host by way of the laptop, which checks ``sha256`` before and the host after.
+
+    ``owner`` is a user name; the file and the folders made for it belong to that user.
+    """
+
+    url: str
+    path: str
+    sha256: str
+    mode: int = 0o755
+    owner: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """Open a new connection: group membership is read at login only."""
+
+    why: str
+
+
+Action = Run | Write | Remove | Download | Reconnect
+
+
+def title_of(action: Action) -> str:
+    """What an action does, in a few words for people."""
+    match action:
+        case Run(title):
+            return title
+        case Write(path):
+            return f"write {path}"
+        case Remove(path):
+            return f"remove {path}"
+        case Download(url, path):
+            return f"bring {url.rpartition('/')[2]} to {path}"
+        case Reconnect(why):
+            return f"log in again: {why}"

@@ -1,0 +1,95 @@
+"""Words that would run if anything took them for more than text: written everywhere, and never run, here or on the host."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.fixtures import MakeHost
+from tests.lab.host import Host
+from tests.support.project import CLONE, Project
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+CANARIES = tomllib.loads((CLONE / "tests" / "bad_inputs" / "canaries.toml").read_text(encoding="utf-8"))
+FILE, WORDS = Path(CANARIES["file"]), CANARIES["words"]
+
+
+@pytest.fixture(autouse=True)
+def _none_here() -> Iterator[None]:
+    """The canary's file must not come into being on this side."""
+    FILE.unlink(missing_ok=True)
+    yield
+    assert not FILE.exists()
+
+
+def _none_there(host: Host) -> None:
+    found = host.exec(["find", "/", "-xdev", "-name", f"{FILE.name}*", "-not", "-path", "/proc/*"]).stdout
+    assert found == ""
+
+
+def _variables() -> dict[str, str]:
+    return {f"v{number}": word for number, word in enumerate(WORDS)}
+
+
+def test_words_in_files_are_data(converged: Callable[..., Host], project: Project) -> None:
+    """Inventory and recipe full of them: plan, provision with a change, and verify run, and they stay words."""
+    host = converged()
+    host.exec("gpasswd -d pi docker; rm /etc/apt/sources.list.d/docker.sources")
+    project.inventory([host], **{host.name.replace("-", "_"): {"vars": _variables()}})
+    project.recipe("canary", description=" ".join(WORDS), vars={f"r{n}": w for n, w in enumerate(WORDS)})
+    extra = [part for number, word in enumerate(WORDS) for part in ("-e", f"e{number}={word}")]
+    for verb in ("plan", "provision", "verify"):
+        said = project.fleet(verb, "--all", "-r", "canary", "-vv", *extra)
+        assert said.code == 0, said
+    _none_there(host)
+
+
+def test_words_of_a_command_are_data(fresh_host: MakeHost, project: Project) -> None:
+    """`fleet run` hands each word on as it is, to bash and to fish, as the user and as root."""
+    host = fresh_host()
+    project.write_inventory({user: project.entry(host, user=user) for user in ("pi", "fishy")})
+    for sudo in ((), ("--sudo",)):
+        said = project.fleet("run", "--all", "--json", *sudo, "--", "printf", "%s\\0", *WORDS)
+        assert said.code == 0, said
+        for each in said.hosts().values():
+            assert each["output"]["out"].split("\0")[:-1] == WORDS, said
+    _none_there(host)
+
+
+@pytest.mark.parametrize("case", [case for case in CANARIES["recipe"] if case["outcome"] == "refused"], ids=lambda c: c["text"])
+def test_words_that_would_reach_a_host_are_refused(case: dict[str, str], project: Project) -> None:
+    """Where a word would become part of a file or command on a host, it is refused before anything connects."""
+    project.write_inventory({"a": {"address": "127.0.0.1", "port": 1, "user": "nobody"}})
+    (project.folder / "recipes").mkdir()
+    text = case["text"].replace("WORD", json.dumps(WORDS[1]))
+    (project.folder / "recipes" / "bad.yml").write_text(text)
+    said = project.fleet("plan", "--all", "-r", "bad")
+    assert said.code in (2, 1), said
+    assert "recipe" in said.out + said.err or "bad.yml" in said.err, said
+
+
+def test_words_that_a_host_says_are_data(fresh_host: MakeHost, project: Project) -> None:
+    """A host whose own files are full of them is described and refused; nothing runs there or here."""
+    word = WORDS[1]
+    lines = {"ID": "debian", "ID_LIKE": word, "VERSION_CODENAME": word, "PRETTY_NAME": word, "UBUNTU_CODENAME": "`touch /tmp/x`"}
+    files = {
+        "etc/os-release": "".join(f"{key}='{value}'\n" for key, value in lines.items()),
+        "etc/apt/sources.list.d/evil.list": f"deb https://download.docker.com/linux/debian {word} stable\n",
+        "etc/apt/sources.list.d/evil.sources": f"Types: deb\nURIs: https://download.docker.com/{word}\nSuites: {word}\n",
+        "etc/docker/daemon.json": json.dumps({"hosts": [word], "data-root": word}),
+        f"etc/apt/sources.list.d/{word.replace('/', ' ')}.list": "# docker\n",
+    }
+    host = fresh_host(files=files)
+    project.inventory([host])
+    facts = project.fleet("facts", "--all", "--json")
+    assert facts.code == 0, facts
+    for verb in ("plan", "provision"):
+        said = project.fleet(verb, "--all", "-vv")
+        assert said.code == 1, said
+        assert "blocked" in said.out, said
+    _none_there(host)
