@@ -53,8 +53,8 @@ class Reporter:
     def action(self, host: str, step: str, title: str) -> None:
         """One action begins."""
 
-    def output(self, host: str, line: str) -> None:
-        """A line that a command on the host printed."""
+    def output(self, host: str, line: str, error: bool = False) -> None:
+        """A line that a command on the host printed, ``error``: to its stderr."""
 
     def note(self, host: str, text: str) -> None:
         """Something worth a line: a retry, a lock that is waited for, a host key accepted for the first time."""
@@ -98,9 +98,9 @@ class Reporters(Reporter):
         for r in self._reporters:
             r.action(host, step, title)
 
-    def output(self, host: str, line: str) -> None:
+    def output(self, host: str, line: str, error: bool = False) -> None:
         for r in self._reporters:
-            r.output(host, line)
+            r.output(host, line, error)
 
     def note(self, host: str, text: str) -> None:
         for r in self._reporters:

@@ -103,6 +103,16 @@ class Job:
         own = chosen(STEPS, tuple(self.recipe.sections))
         return chosen(own, self.run.only) if self.run.only else own
 
+    def say(self, line: str, error: bool = False) -> None:
+        """Pass on a line that the host printed, without any password that it may have echoed."""
+        self.run.reporter.output(self.host.name, self.masked(line), error)
+
+    def masked(self, text: str) -> str:
+        """The text without this run's passwords."""
+        for secret in (self.run.sudo.known, self.run.settings.password, self.run.settings.passphrase):
+            text = secret.mask(text) if secret else text
+        return text
+
     def options_of(self, facts: Facts) -> Callable[[Step[Any]], Options]:
         """How each step's options are found for this host; raises RecipeError with file and line."""
         scope = Scope(vars={**self.host.vars, **self.run.extra}, facts=named(facts))

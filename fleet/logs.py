@@ -86,7 +86,7 @@ class Logs(Reporter):
         self._add(host, f"{step}: > {title}")
         self._flush(host)
 
-    def output(self, host: str, line: str) -> None:
+    def output(self, host: str, line: str, error: bool = False) -> None:
         self._add(host, f"| {line}")
 
     def note(self, host: str, text: str) -> None:

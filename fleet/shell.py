@@ -25,6 +25,10 @@ class Secret:
         """The text itself: for stdin of the remote sudo, and nothing else."""
         return self._text
 
+    def mask(self, text: str) -> str:
+        """The text with the secret taken out, should a host have echoed it; one of under four characters is left."""
+        return text.replace(self._text, "***") if len(self._text) >= 4 else text
+
     def __repr__(self) -> str:
         return "Secret(***)"
 

@@ -51,7 +51,7 @@ class Lines(Reporter):
     def action(self, host: str, step: str, title: str) -> None:
         self._tell(DETAIL, host, f"{step}: > {title}")
 
-    def output(self, host: str, line: str) -> None:
+    def output(self, host: str, line: str, error: bool = False) -> None:
         self._tell(CHATTER, host, f"| {clean(line)}")
 
     def note(self, host: str, text: str) -> None:

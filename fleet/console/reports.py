@@ -68,7 +68,8 @@ class Output(Lines):
         self._width = max(len(host.name) for host in run.hosts)
         self._several = len(run.hosts) > 1
 
-    def output(self, host: str, line: str) -> None:
-        text = clean(line) if self.screen.out.is_terminal else line
+    def output(self, host: str, line: str, error: bool = False) -> None:
+        stream = self.screen.err if error else self.screen.out
+        text = clean(line) if stream.is_terminal else line
         if not self.screen.json:
-            self.screen.out.line(f"{host.ljust(self._width)} | {text}" if self._several else text)
+            stream.line(f"{host.ljust(self._width)} | {text}" if self._several else text)

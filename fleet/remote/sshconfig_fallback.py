@@ -17,7 +17,7 @@ from fleet.remote.sshconfig import Options, config_files, config_lines, split_wo
 
 _KNOWN_CRITERIA = frozenset(["all", "final", "canonical", "host", "originalhost", "user", "localuser", "exec"])
 _NONE_MEANS_NOT = frozenset({"proxyjump", "proxycommand", "identityfile", "identityagent", "connecttimeout"})
-_HINT = "Install the OpenSSH client (ssh), which can read all of it, or give --no-ssh-config."
+_HINT = "Install the OpenSSH client (ssh), which can read all of it, or give a simpler file with -F (or -F /dev/null for none)."
 
 
 def options_by_paramiko(address: str, user: str | None, config: Path | None) -> Options:

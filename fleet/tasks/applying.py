@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fleet.errors import ConnectionLost, FleetError, Interrupted, RemoteError
@@ -118,7 +119,8 @@ def _perform(c: Any, job: Job, step: str, action: Action) -> None:
 def _as_root(c: Any, job: Job, script: str, timeout: float, listen: Callable[[str], None] | None = None) -> Done:
     """Run it, however silent it is: a large layer or a slow card takes its time, and a host that died is told by keepalives."""
     said = listen or _listener(job)
-    return execute(c, script, root=True, sudo_password=job.run.sudo.known, timeout=timeout, on_line=said, idle=timeout)
+    done = execute(c, script, root=True, sudo_password=job.run.sudo.known, timeout=timeout, on_line=said, idle=timeout)
+    return replace(done, out=job.masked(done.out), err=job.masked(done.err))
 
 
 def _listener(job: Job) -> Callable[[str], None]:
@@ -126,7 +128,7 @@ def _listener(job: Job) -> Callable[[str], None]:
     waited_for: set[str] = set()
 
     def listen(line: str) -> None:
-        job.run.reporter.output(job.host.name, line)
+        job.say(line)
         holder = _HOLDER.search(line)
         if holder and holder[1] not in waited_for:
             waited_for.add(holder[1])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Any
 
 from fleet.errors import CommandTimeout, FleetError, NotSelected
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.facts.daemon import DAEMON
 from fleet.job import Job, failure_of
-from fleet.model import Blocked, Change, Facts, HostReport, Outcome, Satisfied, Skipped, StepOutcome, Verdict
+from fleet.model import Blocked, Change, Done, Facts, HostReport, Outcome, Satisfied, Skipped, StepOutcome, Verdict
 from fleet.plan import saved as saved_room
 from fleet.remote import execute
 from fleet.shell import quote
@@ -111,14 +112,27 @@ def command(c: Any, job: Job, words: tuple[str, ...], sudo: bool, timeout: float
             probing.require_root(found)
     line = words[0] if len(words) == 1 else shlex.join(words)
     _stage(job, "running")
-    say = lambda text: job.run.reporter.output(job.host.name, text)  # noqa: E731
-    with job.run.stop.acting(job.host.name):
-        try:
-            done = execute(c, f"sh -c {quote(line)}", root=sudo, sudo_password=job.run.sudo.known, timeout=timeout, on_line=say)
-        except CommandTimeout as error:
-            raise CommandTimeout(error.message, "If it needs longer, give it longer: --timeout SECONDS.") from error
+    try:
+        done = _execute(c, job, f"sh -c {quote(line)}", sudo, timeout)
+    except CommandTimeout as error:
+        raise CommandTimeout(error.message, "If it needs longer, give it longer: --timeout SECONDS.") from error
     outcome = StepOutcome("run", Outcome.OK if done.code == 0 else Outcome.FAILED, f"exit code {done.code}", seconds=done.seconds)
     return HostReport(job.host.name, steps=(outcome,), output=done)
+
+
+def _execute(c: Any, job: Job, script: str, sudo: bool, timeout: float) -> Done:
+    with job.run.stop.acting(job.host.name):
+        done = execute(
+            c,
+            script,
+            root=sudo,
+            sudo_password=job.run.sudo.known,
+            timeout=timeout,
+            on_line=job.say,
+            on_error_line=lambda line: job.say(line, error=True),
+            idle=timeout,
+        )
+    return replace(done, out=job.masked(done.out), err=job.masked(done.err))
 
 
 def _propose(c: Any, job: Job) -> Proposal:

@@ -383,13 +383,15 @@ def test_the_first_ctrl_c_is_answered() -> None:
         """)
 
 
-def test_output_of_commands_goes_to_stdout() -> None:
+def test_output_of_commands_goes_where_it_was_meant() -> None:
     """With the host's name where there are several, without where there is one; not at all beside JSON."""
     several, one = _screen(), _screen()
     reporter = Output(several)
     reporter.run_started(RunInfo("run", (Host("pi", "a"), Host("desk", "b")), "r"))
     reporter.output("pi", "hello")
+    reporter.output("pi", "oh no", error=True)
     assert _text(several.out) == "pi   | hello\n"
+    assert _text(several.err) == "pi   | oh no\n"
     reporter = Output(one)
     reporter.run_started(RunInfo("run", (Host("pi", "a"),), "r"))
     reporter.output("pi", "hello")

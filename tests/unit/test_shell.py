@@ -149,3 +149,9 @@ def test_secret_is_masked_wherever_it_is_shown() -> None:
     assert "hunter2" not in f"{secret} {secret!r} {[secret]}"
     assert secret.reveal() == "hunter2"
     assert secret == Secret("hunter2") != Secret("x")
+
+
+def test_a_secret_is_masked_in_what_a_host_says() -> None:
+    """An echoed password is taken out of a line; a very short one is left, since masking it would tell where it is not."""
+    assert Secret("it's $HOME").mask("sudo: it's $HOME: no such command") == "sudo: ***: no such command"
+    assert Secret("a").mask("a banana") == "a banana"
