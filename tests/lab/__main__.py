@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import needs, users
-from .box import LabError
+from .box import Box, LabError
 from .host import Spec
 from .identities import IDENTITIES
 from .lab import Lab, names, reap
+from .roots import root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(command=call)
         return one
 
-    command("setup", _setup, "install the packages that the lab needs")
+    command("setup", _setup, "install the packages that the lab needs, and make what is kept: some minutes the first time")
     up = command("up", _up, "make hosts and boot them; makes the lab first if need be")
     up.add_argument("names", nargs="+", metavar="NAME")
     identities = "\n".join(f"{one.name}: {one.why}" for one in IDENTITIES)
@@ -65,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 def _setup(_: argparse.Namespace) -> int:
     needs.install()
     needs.install_tools()
+    Box.prepare()
+    for suite in sorted({identity.suite for identity in IDENTITIES}):
+        root(suite)
     return 0
 
 

@@ -28,7 +28,7 @@ def run(
     `subprocess.run`.
     """
     keywords = {"check": False, "env": environment(box, env), **keywords}
-    return subprocess.run(command(argv, box=box, hosts=hosts), **keywords)  # noqa: PLW1510, it is in keywords
+    return subprocess.run(command(argv, box=box, hosts=hosts), **keywords)
 
 
 def command(argv: Sequence[str], *, box: Box, hosts: str = "") -> list[str]:

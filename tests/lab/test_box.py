@@ -95,9 +95,7 @@ def test_unpublished_suites_are_not_found(box: Box, place: str) -> None:
         ("ubuntu", "oracular", "arm64", 1),
     ],
 )
-def test_index_has_two_engines_or_only_the_old_one(
-    box: Box, distro: str, codename: str, architecture: str, engines: int
-) -> None:
+def test_index_has_two_engines_or_only_the_old_one(box: Box, distro: str, codename: str, architecture: str, engines: int) -> None:
     """Current codenames offer two engines, dropped ones have stopped at the first; version forms are Docker's."""
     versions = [one["Version"] for one in index(box, distro, codename, architecture) if one["Package"] == "docker-ce"]
     assert len(versions) == engines
@@ -162,9 +160,7 @@ def test_image_platforms(box: Box, repository: str, platforms: set[str]) -> None
     get = ("-f", "-H", header, "-H", INDEXES)
     manifest = json.loads(curl(box, *get, f"{HUB}/{repository}/manifests/latest"))
     entries = manifest.get("manifests", [])
-    assert {"/".join(filter(None, map(one["platform"].get, ("os", "architecture", "variant")))) for one in entries} == (
-        platforms
-    )
+    assert {"/".join(filter(None, map(one["platform"].get, ("os", "architecture", "variant")))) for one in entries} == (platforms)
     for entry in entries:
         manifest = json.loads(curl(box, *get, f"{HUB}/{repository}/manifests/{entry['digest']}"))
     config = manifest["config"]["digest"]

@@ -67,11 +67,7 @@ def head(control: str, files: Mapping[str, str]) -> bytes:
     with tarfile.open(fileobj=tar, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, text in {"control": control, **files}.items():
             _add(archive, name, text)
-    return (
-        _MAGIC
-        + _member("debian-binary", b"2.0\n")
-        + _member("control.tar.gz", gzip.compress(tar.getvalue(), 1, mtime=0))
-    )
+    return _MAGIC + _member("debian-binary", b"2.0\n") + _member("control.tar.gz", gzip.compress(tar.getvalue(), 1, mtime=0))
 
 
 def _add(archive: tarfile.TarFile, name: str, text: str) -> None:
