@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_words_in_files_are_data(converged: Callable[..., Host], project: Projec
     host.exec("gpasswd -d pi docker; rm /etc/apt/sources.list.d/docker.sources")
     project.inventory([host], **{host.name.replace("-", "_"): {"vars": _variables()}})
     project.recipe("canary", description=" ".join(WORDS), vars={f"r{n}": w for n, w in enumerate(WORDS)})
-    extra = [part for number, word in enumerate(WORDS) for part in ("-e", f"e{number}={word}")]
+    one_line = [word for word in WORDS if "\n" not in word]  # more than that is refused on the command line
+    extra = [part for number, word in enumerate(one_line) for part in ("-e", f"e{number}={word}")]
     for verb in ("plan", "provision", "verify"):
         said = project.fleet(verb, "--all", "-r", "canary", "-vv", *extra)
         assert said.code == 0, said
@@ -82,14 +84,21 @@ def test_words_that_a_host_says_are_data(fresh_host: MakeHost, project: Project)
         "etc/apt/sources.list.d/evil.list": f"deb https://download.docker.com/linux/debian {word} stable\n",
         "etc/apt/sources.list.d/evil.sources": f"Types: deb\nURIs: https://download.docker.com/{word}\nSuites: {word}\n",
         "etc/docker/daemon.json": json.dumps({"hosts": [word], "data-root": word}),
-        f"etc/apt/sources.list.d/{word.replace('/', ' ')}.list": "# docker\n",
     }
     host = fresh_host(files=files)
     project.inventory([host])
+    first = project.fleet("plan", "--all")
+    assert "can't be" in first.out, first
+    host.exec("sed -i -e 's/^VERSION_CODENAME=.*/VERSION_CODENAME=trixie/' -e '/^UBUNTU/d' -e '/^ID_LIKE/d' /etc/os-release")
+    name = "/etc/apt/sources.list.d/a b$(touch fleet-canary).list"
+    host.write(name, "deb https://download.docker.com/linux/debian trixie stable\n")
     facts = project.fleet("facts", "--all", "--json")
     assert facts.code == 0, facts
     for verb in ("plan", "provision"):
         said = project.fleet(verb, "--all", "-vv")
         assert said.code == 1, said
         assert "blocked" in said.out, said
+    plan = project.fleet("plan", "--all", "--json").hosts()[host.name]["plan"]
+    hints = [step["hint"] for step in plan["steps"] if step.get("hint")]
+    assert any(quote(name) in hint for hint in hints), hints
     _none_there(host)
