@@ -7,7 +7,7 @@ out on the way, so that a host which is as wanted costs no look-up at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fleet.model import (
@@ -34,9 +34,10 @@ OptionsOf = Callable[[Step[Any]], Options]
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """The plan can't be told before these have been looked up."""
+    """The plan can't be told before these have been looked up; ``steps`` are those that ask for it."""
 
     queries: tuple[Query[Any], ...]
+    steps: tuple[str, ...] = field(default=(), compare=False)
 
 
 def chosen(steps: Sequence[Step[Any]], named: Sequence[str]) -> tuple[Step[Any], ...]:
@@ -68,6 +69,7 @@ def build(
     """
     verdicts: dict[str, Verdict] = {}
     missing: list[Query[Any]] = []
+    asking: list[str] = []
     for step in steps:
         reason = _cannot(step, verdicts)
         if reason:
@@ -77,6 +79,7 @@ def build(
         unknown = [q for q in step.queries(facts, options) if q not in catalog]
         if unknown:
             missing += unknown
+            asking.append(step.name)
             verdicts[step.name] = Skipped("waiting for the network")
             continue
         verdict = step.verdict(Situation(facts, options, catalog))
@@ -86,7 +89,7 @@ def build(
         if isinstance(verdict, Satisfied | Change):
             facts = verdict.after(facts)
     if missing:
-        return Missing(tuple(dict.fromkeys(missing)))
+        return Missing(tuple(dict.fromkeys(missing)), tuple(asking))
     _drop_idle_means(steps, verdicts)
     return Plan(host.name, recipe, tuple(Planned(step.name, _addressed(verdicts[step.name], host)) for step in steps))
 
