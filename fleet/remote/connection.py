@@ -33,15 +33,17 @@ class FleetConnection(Connection):  # type: ignore[misc]
     target: SshTarget | None = None
     settings: Settings | None = None
     hop: Hop | None = None
-    inline_ssh_env = True
-    """Declared, or else Fabric's assignment of it would be a change of the configuration, which connections share."""
 
     def __init__(self, target: SshTarget, settings: Settings, gateway: Gateway | None = None) -> None:
         super().__init__(
             target.hostname, user=target.user, port=target.port, config=_config(), gateway=False, forward_agent=False
         )
-        self._set(host_name=target.name, target=target, settings=settings, job=None, sudo_way="", stage_folder="")
-        self._set(hop=Hop(gateway) if gateway else None)
+        self.host_name, self.target, self.settings = target.name, target, settings
+        self.hop = Hop(gateway) if gateway else None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set it here. Fabric would search all names, and take an unknown one for the configuration's, which is shared."""
+        object.__setattr__(self, name, value)
 
     def open(self) -> None:
         """Connect and log in. Raises Unreachable, HostKeyError or AuthenticationError."""
@@ -52,7 +54,7 @@ class FleetConnection(Connection):  # type: ignore[misc]
         assert settings is not None
         transport = open_transport(target, settings, self._dial(target))
         self.client._transport = transport
-        self._set(transport=transport)
+        self.transport = transport
 
     def reopen(self) -> None:
         """Log in anew, so that the groups of the user are read again."""
