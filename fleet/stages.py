@@ -122,9 +122,12 @@ def _is_filtered(report: HostReport) -> bool:
 
 
 def _unfinished(run: Run, host: Host) -> HostReport:
-    report = HostReport(
-        host.name, failure=Failure(Interrupted.stage, "stopped by Ctrl-C before it was done", "Run the same command again.")
-    )
+    if host.name in run.stop.acting_hosts():
+        why = "abandoned by the second Ctrl-C in the middle of an action, which may still go on over there"
+        hint = "Run the same command again: it waits for what is still going on, and finishes what was cut off."
+    else:
+        why, hint = "stopped by Ctrl-C before it was done", "Run the same command again."
+    report = HostReport(host.name, failure=Failure(Interrupted.stage, why, hint), log=_log(run, host))
     run.reporter.host_finished(report)
     return report
 
@@ -139,9 +142,13 @@ def _walk_one(run: Run, host: Host, verb: Verb, saved: SavedPlan | None) -> Host
         run.reporter.output(host.name, _traceback(error))
         failure = Failure("bug", f"unexpected {type(error).__name__}: {error}", "Please report this, with the log of this host.")
         report = HostReport(host.name, failure=failure)
-    report = report.but(seconds=time.monotonic() - started, log=str(run.logs / f"{host.name}.log") if run.logs else "")
+    report = report.but(seconds=time.monotonic() - started, log=_log(run, host))
     run.reporter.host_finished(report)
     return report
+
+
+def _log(run: Run, host: Host) -> str:
+    return str(run.logs / f"{host.name}.log") if run.logs else ""
 
 
 def _traceback(error: Exception) -> str:

@@ -82,19 +82,21 @@ def _spoilt(name: str, so_far: dict[str, StepOutcome]) -> str:
 
 
 _LOST = "connection lost"
+_AFTER_LOSS = "When the host is up, run the same command again: what is done stays done, what was cut off is finished."
 
 
 def _change(c: Any, job: Job, step: str, change: Change) -> StepOutcome:
-    started = time.monotonic()
+    started, doing = time.monotonic(), ""
     job.run.reporter.step_started(job.host.name, step, change.why)
     try:
         for action in change.actions:
+            doing = title_of(action)
             _perform(c, job, step, action)
     except Interrupted as error:
         return StepOutcome(step, Outcome.FAILED, error.message, error.hint, time.monotonic() - started)
     except ConnectionLost as error:
-        hint = error.hint or "Run the same command again: what is done stays done."
-        return StepOutcome(step, Outcome.FAILED, f"{_LOST}: {error.message}", hint, time.monotonic() - started)
+        why = f"{_LOST} ({doing}): {error.message}"
+        return StepOutcome(step, Outcome.FAILED, why, _AFTER_LOSS, time.monotonic() - started)
     except FleetError as error:
         return StepOutcome(step, Outcome.FAILED, error.message, error.hint, time.monotonic() - started)
     return StepOutcome(step, Outcome.CHANGED, change.why, "", time.monotonic() - started, change.warnings)
