@@ -1,4 +1,7 @@
-"""Words that would run if anything took them for more than text: written everywhere, and never run, here or on the host."""
+"""Words that would run if anything took them for more than text: written everywhere, and never run, here or on the host.
+
+The places of files in which they are refused, so that they reach no host, are tested in tests/unit/test_bad_inputs.py.
+"""
 
 from __future__ import annotations
 
@@ -61,18 +64,6 @@ def test_words_of_a_command_are_data(fresh_host: MakeHost, project: Project) -> 
         for each in said.hosts().values():
             assert each["output"]["out"].split("\0")[:-1] == WORDS, said
     _none_there(host)
-
-
-@pytest.mark.parametrize("case", [case for case in CANARIES["recipe"] if case["outcome"] == "refused"], ids=lambda c: c["text"])
-def test_words_that_would_reach_a_host_are_refused(case: dict[str, str], project: Project) -> None:
-    """Where a word would become part of a file or command on a host, it is refused before anything connects."""
-    project.write_inventory({"a": {"address": "127.0.0.1", "port": 1, "user": "nobody"}})
-    (project.folder / "recipes").mkdir()
-    text = case["text"].replace("WORD", json.dumps(WORDS[1]))
-    (project.folder / "recipes" / "bad.yml").write_text(text)
-    said = project.fleet("plan", "--all", "-r", "bad")
-    assert said.code in (2, 1), said
-    assert "recipe" in said.out + said.err or "bad.yml" in said.err, said
 
 
 def test_words_that_a_host_says_are_data(fresh_host: MakeHost, project: Project) -> None:
