@@ -7,7 +7,6 @@ packet of each small write, and sixty of them per host cost both ends more than 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -62,8 +61,8 @@ def read(probes: Iterable[Probe[Any]], nonce: str, text: str) -> Facts:
 
 
 def _sections(nonce: str, text: str) -> dict[str, str]:
-    pieces = re.split(rf"(?m)^@fleet {re.escape(nonce)} (\S+)\n?", text)
-    return {name: body.removesuffix("\n") for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+    pieces = f"\n{text}".split(f"\n@fleet {nonce} ")[1:]
+    return {name: body for name, _, body in (piece.partition("\n") for piece in pieces)}
 
 
 def _parse(probe: Probe[Any], text: str) -> object:
