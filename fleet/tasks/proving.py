@@ -63,12 +63,13 @@ def _failed(user: str, why: str, hint: str, started: float) -> StepOutcome:
 
 
 def users(proposal: Proposal) -> tuple[str, ...]:
-    """Those whom the recipe puts into the group; the login user when it names nobody else; root when it has no such step."""
+    """Those whom the recipe puts into the group, once they are in it; else the login user or root, whoever may use Docker."""
     login = proposal.facts[SESSION].user
     options = proposal.options.get("group")
-    named = members(proposal.facts, options) if isinstance(options, GroupOptions) else ()
-    if named:
-        return named
+    if isinstance(options, GroupOptions) and _is_satisfied(proposal.plan, "group"):
+        named = members(proposal.facts, options)
+        if named:
+            return named
     can = login == "root" or proposal.facts[ACCOUNTS].in_docker_group(login)
     return (login,) if can else ("root",)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.lab.host import Host
-from tests.support.ask import blocked
+from tests.support.ask import blocked, step
 from tests.support.project import Project
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -36,8 +36,12 @@ def test_a_user_who_is_not_there(converged: Callable[..., Host], project: Projec
     """The step is blocked and names the user; nobody else is added, and the rest of the recipe holds."""
     host = converged()
     project.inventory([host])
+    host.exec("gpasswd -d pi docker; apt-get -qq -y remove docker-compose-plugin")
     project.recipe("ghost", group={"users": ["dashy", "ghost"]})
-    why, hint = blocked(project.fleet("provision", "--all", "--recipe", "ghost", "--json"), host)
+    done = project.fleet("provision", "--all", "--recipe", "ghost", "--json")
+    why, hint = blocked(done, host)
     assert why == "there is no user ghost on the host"
     assert f"fleet run {host.name} --sudo -- adduser" in hint
     assert "docker" not in host.exec("id -nG dashy").stdout.split()
+    assert done.changed(host.name) == ["compose"]
+    assert step(done, host, "proof")["outcome"] == "ok", "Docker itself is proven, as root"
