@@ -113,7 +113,8 @@ def _run(
     more: Iterable[bytes] = (stdin,) if isinstance(stdin, bytes) else stdin
     began = time.monotonic()
     settings = settings_of(c)
-    limits = Limits(seconds + _WATCHDOG, idle or settings.idle_timeout, settings.keepalive, settings.connect_timeout + 5)
+    total = seconds + _WATCHDOG
+    limits = Limits(total, _silence(idle, seconds, settings), settings.keepalive, settings.connect_timeout + 5)
     if isinstance(c, LocalConnection):
         words = launch_words(seconds, document, feeding)
         code = run_in_process(words, document, more, out, err, limits)
@@ -129,6 +130,13 @@ def _run(
     if not answer.started:
         raise _not_started(code, out.text, err.text)
     return code, answer, elapsed
+
+
+def _silence(idle: float | None, seconds: float, settings: Settings) -> float:
+    """Seconds without a byte. A command that may be silent to its end is ended there, by `timeout`, and not from here."""
+    if idle is None:
+        return settings.idle_timeout
+    return idle if idle + GRACE < seconds else seconds + _WATCHDOG
 
 
 def settings_of(c: Any) -> Settings:
