@@ -78,7 +78,6 @@ def _shake_hands(transport: FleetTransport, target: SshTarget, settings: Setting
         target.forget,
     )
     transport.banner_timeout = min(settings.banner_timeout, left)
-    transport.handshake_timeout = settings.banner_timeout
     transport.auth_timeout = settings.auth_timeout
     transport.channel_timeout = settings.connect_timeout + settings.banner_timeout
     transport.prefer_host_keys(trust.preferred())

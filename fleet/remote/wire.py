@@ -11,10 +11,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from paramiko import Message, PKey, SSHException, Transport
 from paramiko.auth_handler import AuthHandler
+from paramiko.packet import Packetizer
 
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _READ = 65536
@@ -58,8 +60,22 @@ class Wire:
         start, self._at = self._at, self._at + size
         return self._held[start : self._at]
 
+    def close(self) -> None:
+        """The end, for the thread that reads as well, which may be waiting in the middle of a read."""
+        if isinstance(self._sock, socket.socket):
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+        self._sock.close()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
+
+
+class _Packets(Packetizer):
+    """Without the timer of the handshake, which is one more thread for each host: `start_client` has its own limit."""
+
+    def start_handshake(self, timeout: float) -> None:
+        """Nothing is to be started."""
 
 
 class _EagerAuth(AuthHandler):
@@ -83,10 +99,12 @@ class FleetTransport(Transport):
     """AES-GCM first (no separate MAC, whose check is slow in Python), and logins without idle round trips."""
 
     _preferred_ciphers = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
+    _active_check_timeout = 1.0
+    """Seconds between two looks of the reading thread at whether it is still wanted; paramiko's ten a second add up."""
 
     def __init__(self, sock: Socket, **kwargs: Any) -> None:
         self.wire = sock if isinstance(sock, Wire) else Wire(sock)
-        super().__init__(self.wire, **kwargs)  # type: ignore[arg-type]
+        super().__init__(self.wire, packetizer_class=_Packets, **kwargs)  # type: ignore[arg-type]
 
     def prefer_host_keys(self, types: tuple[str, ...]) -> None:
         """Ask for these types of host key first, so that the host shows one that is on record if it has one."""
