@@ -109,12 +109,14 @@ class Show:
     verbose: Verbose = 0
 
 
-def command(function: Callable[..., int], **settings: Any) -> typer.Typer:
-    """A typer app of one command. The function's first parameter is the session; those of a group of options become options.
+def command(function: Callable[..., int], app: typer.Typer | None = None, **settings: Any) -> typer.Typer:
+    """A typer app of one command, or the given one with one command more.
+
+    The function's first parameter is the session; those of a group of options become options.
 
     Only `Show` is used up here: it makes the session's screen.
     """
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = app or typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     hints = get_type_hints(function, include_extras=True)
     names = [name for name in inspect.signature(function).parameters if name != "session"]
 

@@ -20,6 +20,7 @@ ROOMS = (
     "files",
     "facts",
     "inventory",
+    "importing",
     "distros",
     "steps",
     "recipe",
@@ -45,12 +46,12 @@ LIBRARIES = {
     "paramiko": {"remote", "tasks"},
     "invoke": {"remote", "tasks"},
     "rich": {"console"},
-    "yaml": {"files"},
+    "yaml": {"files", "importing"},
     "typer": {"cli"},
 }
 """The only rooms that may know a library."""
 
-PURE = ("model", "shell", "formats", "queries", "facts", "distros", "steps", "plan")
+PURE = ("model", "shell", "formats", "queries", "facts", "importing", "distros", "steps", "plan")
 IO_MODULES = {"socket", "subprocess", "urllib.request", "http.client", "threading", "time", "random", "secrets", "os"}
 
 

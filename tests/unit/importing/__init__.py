@@ -1,0 +1,1 @@
+"""Tests of importing hosts; data/ has what the sources print and what people keep."""
