@@ -28,7 +28,7 @@ def find(given: str | None, world: World) -> Findings:
     for number, line in enumerate(text.splitlines(), 1):
         found = _host(line, Where(path, number))
         if found and (first := hosts.setdefault(found.name, found)).port != found.port:
-            notes.append(f"{found.where}: {found.name} has SSH at port {found.port or 22} too; {first.port or 22} is taken")
+            notes.append(f"{found.where}: {found.name} has SSH at port {found.port} too; {first.port} is taken")
     if not hosts:
         raise UsageError(f"{path}: no machine announces SSH", _SILENT)
     return Findings(tuple(hosts.values()), tuple(dict.fromkeys(notes)))
@@ -44,8 +44,7 @@ def _host(line: str, where: Where) -> Found | None:
     if len(fields) != _FIELDS or fields[0] != "=" or not fields[6]:
         return None
     address = fields[6].rstrip(".")
-    number = port(fields[8])
-    return Found(address.removesuffix(".local"), where, address, port=None if number == 22 else number)
+    return Found(address.removesuffix(".local"), where, address, port=port(fields[8]))
 
 
 SOURCE = Source("mdns", find)

@@ -266,7 +266,7 @@ def test_ranges_without_end() -> None:
 
 
 def test_mdns() -> None:
-    """One host for all its interfaces and protocols, by its name, with its port if that is another one."""
+    """One host for all its interfaces and protocols, by its name; the port is said, since the defaults of an inventory may be others."""
 
     def run(words: Sequence[str]) -> str:
         assert words == ("avahi-browse", "-rptkl", "_ssh._tcp")
@@ -274,7 +274,7 @@ def test_mdns() -> None:
 
     findings = checked(mdns.find(None, world(run=run)))
     assert rows(findings) == {
-        "pi-kitchen": {"address": "pi-kitchen.local"},
+        "pi-kitchen": {"address": "pi-kitchen.local", "port": 22},
         "pi-hall": {"address": "pi-hall.local", "port": 2222},
     }
     assert findings.notes == ("avahi-browse -rptkl _ssh._tcp:7: pi-hall has SSH at port 2022 too; 2222 is taken",)
