@@ -266,7 +266,7 @@ def test_ranges_without_end() -> None:
 
 
 def test_mdns() -> None:
-    """One host for all its interfaces and protocols, by its name; the port is said, since the defaults of an inventory may be others."""
+    """One host for all its interfaces and protocols, by its name; with the port, which defaults may name otherwise."""
 
     def run(words: Sequence[str]) -> str:
         assert words == ("avahi-browse", "-rptkl", "_ssh._tcp")
