@@ -103,6 +103,8 @@ class Logs(Reporter):
         if report.failure:
             self._add(report.host, f"{report.failure.stage}: {report.failure.why}")
             self._add(report.host, f"hint: {report.failure.hint}")
+        for finding in report.findings:
+            self._add(report.host, f"{finding.severity}: {finding.check}: {finding.why} ({finding.evidence})")
         self._add(report.host, f"{report.result} after {report.seconds:.1f} s")
         self._flush(report.host)
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from fleet.doctor import of_failure, sort
 from fleet.errors import NotSelected
 from fleet.events import Report
 from fleet.facts import named
-from fleet.model import Blocked, Change, Facts, HostReport, Outcome, Plan, Result, StepOutcome
+from fleet.model import Blocked, Change, Facts, Finding, HostReport, Outcome, Plan, Result, StepOutcome
 from fleet.plan.saved import plan_to_data
 
 VERSION = 1
@@ -20,11 +21,11 @@ EXIT_CODES: Mapping[int, str] = {
     0: "everything is as wanted",
     1: "a host failed or is blocked",
     2: "the command line, the inventory, a recipe or a saved plan is wrong; no host was touched",
-    3: "differences were found (plan --check, verify)",
+    3: "differences were found (plan --check, verify), or something is wrong (doctor)",
     4: "hosts were unreachable, and all others are fine",
     130: "interrupted with Ctrl-C",
 }
-"""Every exit code with its meaning. Where several apply: 130, then 2, 1, 4, 3."""
+"""Every exit code with its meaning. Where several apply: 130, then 2, 1, 4, 3; for doctor, 3 comes before 4."""
 
 
 def result_of(host: HostReport) -> Result:
@@ -63,6 +64,11 @@ def bad_steps(host: HostReport) -> tuple[StepOutcome, ...]:
     return tuple(step for outcome in bad for step in host.steps if step.outcome is outcome)
 
 
+def findings_of(host: HostReport) -> tuple[Finding, ...]:
+    """What `doctor` found, the worst first; that a host could not be looked at is a finding too."""
+    return sort((*((of_failure(host.host, host.failure),) if host.failure else ()), *host.findings))
+
+
 def is_meant(host: HostReport) -> bool:
     """False for a host that left since its facts are not the ones that were asked for."""
     return not (host.failure and host.failure.stage == NotSelected.stage)
@@ -79,18 +85,21 @@ def exit_code(report: Report, *, check: bool = False) -> int:
         return 130
     if any(_is_bad(report.verb, host) for host in report.hosts):
         return 1
-    if count(report, Result.UNREACHABLE):
+    differs = any(_differs(report.verb, host, check) for host in report.hosts)
+    if count(report, Result.UNREACHABLE) and not (report.verb == "doctor" and differs):
         return 4
-    return 3 if any(_differs(report.verb, host, check) for host in report.hosts) else 0
+    return 3 if differs else 0
 
 
 def _is_bad(verb: str, host: HostReport) -> bool:
-    """Failed or blocked; what `verify` finds to be otherwise than wanted is a difference, and no failure."""
+    """Failed or blocked; what `verify` or `doctor` finds to be otherwise than it should be is a difference, and no failure."""
     result = result_of(host)
     return result is Result.BLOCKED or (result is Result.FAILED and not _differs(verb, host, False))
 
 
 def _differs(verb: str, host: HostReport, check: bool) -> bool:
+    if verb == "doctor":  # a host that lets nobody in is what the doctor is for; a bug of ours is not
+        return result_of(host) is Result.FAILED and not (host.failure and host.failure.stage == "bug")
     if host.failure:
         return False
     if verb == "verify":
@@ -111,7 +120,7 @@ def to_json(report: Report, *, check: bool = False) -> dict[str, Any]:
         "interrupted": report.interrupted,
         "exit_code": exit_code(report, check=check),
         "totals": {"hosts": len(report.hosts), **{str(r): count(report, r) for r in Result}},
-        "hosts": [_host(host) for host in report.hosts],
+        "hosts": [{**_host(host), **_findings(report.verb, host)} for host in report.hosts],
     }
 
 
@@ -131,6 +140,11 @@ def _host(host: HostReport) -> dict[str, Any]:
         "proven": list(host.proven),
         "output": {"code": host.output.code, "out": host.output.out, "err": host.output.err} if host.output else None,
     }
+
+
+def _findings(verb: str, host: HostReport) -> dict[str, Any]:
+    found = findings_of(host) if verb == "doctor" else ()
+    return {"findings": [dataclasses.asdict(finding) for finding in found]}
 
 
 def _step(step: StepOutcome) -> dict[str, Any]:

@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
+from fleet.doctor import compare
 from fleet.errors import FleetError, Interrupted, NotSelected
 from fleet.events import Report, Reporter, RunInfo
 from fleet.fanout import fan_out
@@ -31,6 +32,8 @@ class Verb:
     name: str
     task: str
     arguments: Mapping[str, Any]
+    complete: Callable[[Report], Report] = lambda report: report
+    """Adds to the report what is only seen once all hosts are done."""
 
 
 def gather(run: Run, hosts: Sequence[Host]) -> Report:
@@ -58,6 +61,16 @@ def command(run: Run, hosts: Sequence[Host], words: Sequence[str], *, sudo: bool
     return walk(run, hosts, Verb("run", "command", {"words": tuple(words), "sudo": sudo, "timeout": timeout}))
 
 
+def examine(run: Run, hosts: Sequence[Host], today: date) -> Report:
+    """`fleet doctor`: what is wrong with each host, and with them beside each other; nothing is changed."""
+    return walk(run, hosts, Verb("doctor", "doctor", {"today": today.isoformat()}, _compared))
+
+
+def _compared(report: Report) -> Report:
+    found = compare({host.host: host.facts for host in report.hosts if host.facts})
+    return replace(report, hosts=tuple(h.but(findings=(*h.findings, *found.get(h.host, ()))) for h in report.hosts))
+
+
 def walk(run: Run, hosts: Sequence[Host], verb: Verb, saved: Mapping[str, SavedPlan] | None = None) -> Report:
     """Fan out over the hosts and collect their reports, in the order of ``hosts``."""
     started = time.monotonic()
@@ -73,7 +86,7 @@ def walk(run: Run, hosts: Sequence[Host], verb: Verb, saved: Mapping[str, SavedP
         )
     reports = [found[host.name] if host.name in found else _unfinished(run, host) for host in hosts]
     kept = tuple(r for r in reports if not _is_filtered(r))
-    report = Report(verb.name, info.name, kept, time.monotonic() - started, run.stop.is_wanted)
+    report = verb.complete(Report(verb.name, info.name, kept, time.monotonic() - started, run.stop.is_wanted))
     run.reporter.run_finished(report)
     return report
 

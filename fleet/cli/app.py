@@ -18,7 +18,7 @@ from fleet.cli.session import Session
 from fleet.console import tell_data, tell_error
 from fleet.errors import FileError, FleetError, Interrupted, UsageError
 
-VERBS = ("init", "inventory", "hosts", "facts", "plan", "provision", "verify", "validate", "run", "recipes", "schema")
+VERBS = ("init", "inventory", "hosts", "facts", "doctor", "plan", "provision", "verify", "validate", "run", "recipes", "schema")
 """In the order of `fleet --help`; each is a module of this folder that has a typer app of one command.
 
 A new verb is a file here, a word in this tuple, and its tests.

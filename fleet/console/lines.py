@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from fleet.console.findings import findings_in_short
 from fleet.console.plans import in_short, painted_diff
 from fleet.console.stream import Screen, clean
 from fleet.console.words import counted, duration
@@ -82,6 +83,8 @@ class Lines(Reporter):
         told = f": {reason_of(report)[0]}" if report.failure or (self._verb == "run" and result is Result.FAILED) else ""
         if self._verb == "plan" and report.plan:
             word, told = in_short(report.plan), ""
+        elif self._verb == "doctor" and not report.failure:
+            word = self.screen.err.paint(findings_in_short(report.findings), str(result))
         elif result is Result.CHANGED:
             told = f" ({counted(changes_of(report), 'step')})"
         return f"{word}{told}"

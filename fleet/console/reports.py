@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from fleet.console.findings import tell_findings
 from fleet.console.lines import Lines
 from fleet.console.plans import tell_plans
 from fleet.console.stream import Screen, clean, screen
@@ -52,6 +53,11 @@ def tell_facts_report(screen: Screen, report: Report) -> None:
     """`fleet facts`: the facts to stdout, troubles to stderr."""
     tell_facts(screen.out, {host.host: named(host.facts) for host in report.hosts if host.facts})
     tell_troubles(screen.err, report)
+
+
+def tell_doctor_report(screen: Screen, report: Report) -> None:
+    """`fleet doctor`: the findings of each host, then the table of all."""
+    tell_findings(screen.out, report)
 
 
 def tell_run_report(screen: Screen, report: Report) -> None:

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleet.model import Probe
 
 ROOT_WAYS = ("root", "passwordless", "password")
 """The ways to root that work; the others name what is missing."""
+
+NEEDS_PASSWORD = "needs-password"  # noqa: S105
+
+_NO_ROOT: Mapping[str, tuple[str, str]] = {
+    NEEDS_PASSWORD: (
+        "sudo wants a password on this host, and none was given",
+        "Type it once for the fleet with -K, or put it into FLEET_SUDO_PASSWORD; or allow sudo without one:"
+        " echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_{user}-nopasswd",
+    ),
+    "wrong-password": (
+        "sudo refused the password",
+        "Type it again (-K); nothing was changed on this host. One password is used for the whole fleet.",
+    ),
+    "none": (
+        "user {user} has no root rights here: no sudo, or not allowed to use it",
+        "On the host, as root: usermod -aG sudo {user}; or log in as root with user: root in the inventory.",
+    ),
+}
+
+
+def no_root(way: str, user: str) -> tuple[str, str]:
+    """Why this user does not become root, by the way that the connection found, and the remedy."""
+    why, hint = _NO_ROOT.get(way, _NO_ROOT["none"])
+    name = user or "the login user"
+    return why.format(user=name), hint.format(user=name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ gives *outcomes*, and the outcomes of a host its *result*.
 from fleet.model.actions import Action, Download, Reconnect, Remove, Run, Write, title_of
 from fleet.model.catalog import Catalog, Query, Unavailable
 from fleet.model.facts import Facts, Probe
+from fleet.model.findings import Finding, Severity
 from fleet.model.hosts import LOCAL, Data, Host
 from fleet.model.outcomes import Done, Failure, HostReport, Outcome, Result, StepOutcome
 from fleet.model.plans import Plan, Planned
@@ -25,6 +26,7 @@ __all__ = [
     "Download",
     "Facts",
     "Failure",
+    "Finding",
     "Host",
     "HostReport",
     "Options",
@@ -38,6 +40,7 @@ __all__ = [
     "Result",
     "Run",
     "Satisfied",
+    "Severity",
     "Situation",
     "Skipped",
     "Step",

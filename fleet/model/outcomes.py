@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from fleet.model.facts import Facts
+from fleet.model.findings import Finding
 from fleet.model.plans import Plan
 
 
@@ -67,7 +68,8 @@ class Done:
 class HostReport:
     """All that a run has to say of one host.
 
-    ``saved`` is the host's entry in a file of plans (verb plan), ``output`` what a command returned (verb run).
+    ``saved`` is the host's entry in a file of plans (verb plan), ``output`` what a command returned (verb run),
+    ``findings`` what is wrong with it (verb doctor).
     """
 
     host: str
@@ -80,12 +82,15 @@ class HostReport:
     proven: tuple[str, ...] = ()
     saved: Mapping[str, Any] | None = None
     output: Done | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def result(self) -> Result:
-        """The worst of what happened; of a plan alone, whether it can be done."""
+        """The worst of what happened; of a plan alone, whether it can be done; of findings, whether they matter."""
         if self.failure:
             return Result.UNREACHABLE if self.failure.unreachable else Result.FAILED
+        if any(finding.is_wrong for finding in self.findings):
+            return Result.FAILED
         if self.plan and not self.steps:
             return Result.BLOCKED if self.plan.blocked else Result.OK
         outcomes = {s.outcome for s in self.steps}

@@ -2,6 +2,7 @@
 
 from fleet.remote.connection import FleetConnection, connect, harden
 from fleet.remote.execute import Way, check_sudo, execute, probe, way_of
+from fleet.remote.latency import round_trip
 from fleet.remote.local import LocalConnection
 from fleet.remote.logs import quiet_paramiko
 from fleet.remote.settings import Settings, default_known_hosts
@@ -23,6 +24,7 @@ __all__ = [
     "harden",
     "probe",
     "resolve_ssh",
+    "round_trip",
     "stage",
     "upload",
     "way_of",

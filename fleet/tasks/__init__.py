@@ -12,6 +12,7 @@ connection made by `fleet` carries its job; for one made by `fab` the host is lo
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from fabric import task
@@ -46,6 +47,13 @@ def verify(c: Any, recipe: str = "") -> HostReport:
     return walk(c, "verify", recipe, programs.verify)
 
 
+@task(name="doctor", help={"today": "the day that dates are held against, as 2026-11-24 (default: today)"})  # type: ignore[untyped-decorator]
+def doctor(c: Any, today: str = "") -> HostReport:
+    """Say what is wrong with the host; change nothing."""
+    day = date.fromisoformat(today) if today else date.today()
+    return walk(c, "doctor", "", lambda c, job: programs.doctor(c, job, day))
+
+
 @task(name="command", positional=["words"], help={"words": "a line for the shell", "sudo": "as root", "timeout": "seconds"})  # type: ignore[untyped-decorator]
 def command(c: Any, words: Any, sudo: bool = False, timeout: float = 600.0) -> HostReport:
     """Run a command of your own."""
@@ -53,6 +61,6 @@ def command(c: Any, words: Any, sudo: bool = False, timeout: float = 600.0) -> H
     return walk(c, "run", "", lambda c, job: programs.command(c, job, given, sudo, timeout))
 
 
-TASKS = Collection(facts, plan, provision, verify, command)
+TASKS = Collection(facts, plan, provision, verify, doctor, command)
 
-__all__ = ["TASKS", "command", "facts", "plan", "provision", "verify"]
+__all__ = ["TASKS", "command", "doctor", "facts", "plan", "provision", "verify"]

@@ -128,9 +128,18 @@ def _reporter(verb: str) -> Reporter:
 
 
 def _tell(report: Report) -> None:
-    from fleet.console.reports import plain_screen, tell_end, tell_facts_report, tell_plan_report, tell_run_report
+    from fleet.console.reports import (
+        plain_screen,
+        tell_doctor_report,
+        tell_end,
+        tell_facts_report,
+        tell_plan_report,
+        tell_run_report,
+    )
 
     match report.verb:
+        case "doctor":
+            tell_doctor_report(plain_screen(), report)
         case "facts":
             tell_facts_report(plain_screen(), report)
         case "plan":

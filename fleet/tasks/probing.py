@@ -12,58 +12,38 @@ from fleet import facts as facts_room
 from fleet import plan as plan_room
 from fleet.errors import PlanError, SudoError
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
+from fleet.facts.accounts import NEEDS_PASSWORD, no_root
 from fleet.job import PROBES, Job
-from fleet.model import Catalog, Facts, Options, Plan
+from fleet.model import Catalog, Facts, Options, Plan, Probe
 from fleet.plan import saved as saved_room
 from fleet.remote import probe as remote_probe
 from fleet.remote import way_of
 from fleet.shell import Secret
 from fleet.steps import STEPS
 
-NEEDS_PASSWORD = "needs-password"  # noqa: S105
-_HINTS: Mapping[str, tuple[str, str]] = {
-    NEEDS_PASSWORD: (
-        "sudo wants a password on this host, and none was given",
-        "Type it once for the fleet with -K, or put it into FLEET_SUDO_PASSWORD; or allow sudo without one:"
-        " echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_{user}-nopasswd",
-    ),
-    "wrong-password": (
-        "sudo refused the password",
-        "Type it again (-K); nothing was changed on this host. One password is used for the whole fleet.",
-    ),
-    "none": (
-        "user {user} has no root rights here: no sudo, or not allowed to use it",
-        "On the host, as root: usermod -aG sudo {user}; or log in as root with user: root in the inventory.",
-    ),
-}
 
-
-def ask(c: Any, job: Job) -> Facts:
+def ask(c: Any, job: Job, probes: tuple[Probe[Any], ...] = PROBES) -> Facts:
     """Probe the host; what needs root is unknown when there is no way to root. Asks for a sudo password at most once."""
     password = job.run.sudo.known  # another host's worker may have got it by the time this answer is here
-    facts = _ask_once(c, job, password)
+    facts = _ask_once(c, job, probes, password)
     if facts[SUDO] == NEEDS_PASSWORD and password is None:
         password = job.run.sudo.get()
-        return _ask_once(c, job, password) if password else facts
+        return _ask_once(c, job, probes, password) if password else facts
     return facts
 
 
-def _ask_once(c: Any, job: Job, password: Secret | None) -> Facts:
+def _ask_once(c: Any, job: Job, probes: tuple[Probe[Any], ...], password: Secret | None) -> Facts:
     nonce = secrets.token_hex(8)
-    framed = facts_room.script(PROBES, nonce)
+    framed = facts_room.script(probes, nonce)
     clock = f"fleet_now={int(time.time())}\n"
     done = remote_probe(c, clock + framed.user, framed.root, sudo_password=password, timeout=job.run.probe_timeout)
-    return facts_room.read(PROBES, nonce, done.out).but(SUDO, str(way_of(done.out)))
+    return facts_room.read(probes, nonce, done.out).but(SUDO, str(way_of(done.out)))
 
 
 def require_root(facts: Facts) -> None:
     """Raise SudoError, with the remedy, unless there is a way to root."""
-    way = facts[SUDO]
-    if way in ROOT_WAYS:
-        return
-    user = facts[facts_room.SESSION].user or "the login user"
-    why, hint = _HINTS.get(way, _HINTS["none"])
-    raise SudoError(why.format(user=user), hint.format(user=user))
+    if facts[SUDO] not in ROOT_WAYS:
+        raise SudoError(*no_root(facts[SUDO], facts[facts_room.SESSION].user))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +90,7 @@ def repeat(job: Job, facts: Facts) -> Proposal:
     steps = tuple(step for step in STEPS if step.name in names)
     left_out = tuple(p["step"] for p in saved.text["steps"] if p["why"] == plan_room.LEFT_OUT)
     found = plan_room.build(job.host, saved.plan.recipe, steps, facts, saved.options_of, saved.catalog, left_out)
-    changed = saved_room.differences(saved, found) if isinstance(found, Plan) else ("engine",)
+    changed = saved_room.differences(saved, found) if isinstance(found, Plan) else found.steps
     if not isinstance(found, Plan) or changed:
         raise PlanError(f"{job.host.name} has changed since the plan was made ({', '.join(changed)})", _AGAIN)
     return Proposal(found, saved.catalog, {step.name: saved.options_of(step) for step in steps}, facts)

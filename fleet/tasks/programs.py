@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
+from fleet import doctor as doctor_room
 from fleet.errors import CommandTimeout, FleetError, NotSelected
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.facts.daemon import DAEMON
-from fleet.job import Job, failure_of
-from fleet.model import Blocked, Change, Done, Facts, HostReport, Outcome, Satisfied, Skipped, StepOutcome, Verdict
+from fleet.job import PROBES, Job, failure_of
+from fleet.model import Blocked, Change, Done, Facts, HostReport, Outcome, Probe, Satisfied, Skipped, StepOutcome, Verdict
 from fleet.plan import saved as saved_room
-from fleet.remote import execute
+from fleet.remote import execute, round_trip
 from fleet.shell import quote
 from fleet.tasks import applying, probing, proving
 from fleet.tasks.fab import reconnect
@@ -104,6 +106,14 @@ def _difference(job: Job, step: str, verdict: Verdict) -> StepOutcome:
             return StepOutcome(step, Outcome.SKIPPED, why)
 
 
+def doctor(c: Any, job: Job, today: date) -> HostReport:
+    """Probe with the doctor's own questions too, and say what is wrong."""
+    _stage(job, "probing")
+    seconds = round_trip(c)
+    found = _ask(c, job, (*PROBES, *doctor_room.PROBES)).but(doctor_room.ROUND_TRIP, seconds).but(doctor_room.TODAY, today)
+    return HostReport(job.host.name, facts=found, findings=doctor_room.examine(job.host.name, found))
+
+
 def command(c: Any, job: Job, words: tuple[str, ...], sudo: bool, timeout: float) -> HostReport:
     """One command of the user's own. A single word is a line for the shell; several are one command, quoted."""
     if job.run.matches is not None or (sudo and job.run.sudo.known is None):
@@ -143,8 +153,8 @@ def _propose(c: Any, job: Job) -> Proposal:
     return probing.repeat(job, found)
 
 
-def _ask(c: Any, job: Job) -> Facts:
-    found = probing.ask(c, job)
+def _ask(c: Any, job: Job, probes: tuple[Probe[Any], ...] = PROBES) -> Facts:
+    found = probing.ask(c, job, probes)
     if job.run.matches is not None and not job.run.matches(found):
         raise NotSelected(f"{job.host.name} does not match the facts asked for")
     return found

@@ -23,6 +23,7 @@ ROOMS = (
     "importing",
     "distros",
     "steps",
+    "doctor",
     "recipe",
     "schemas",
     "plan",
@@ -51,7 +52,7 @@ LIBRARIES = {
 }
 """The only rooms that may know a library."""
 
-PURE = ("model", "shell", "formats", "queries", "facts", "importing", "distros", "steps", "plan")
+PURE = ("model", "shell", "formats", "queries", "facts", "importing", "distros", "steps", "doctor", "plan")
 IO_MODULES = {"socket", "subprocess", "urllib.request", "http.client", "threading", "time", "random", "secrets", "os"}
 
 
