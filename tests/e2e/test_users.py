@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +16,7 @@ from tests.support.terminal import at_terminal
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 VARIABLE, COMMAND = "FLEET_SUDO_PASSWORD", "FLEET_SUDO_PASSWORD_COMMAND"
+CONTROL = "seen-by-the-watch"
 LOGINS = ("root", "dashy", "fishy", "noisy")
 
 
@@ -40,15 +40,17 @@ def test_sudo_with_a_password(user: str, identity: str, sudo: str, fresh_host: M
     host = fresh_host(identity, user=user, sudo=sudo)
     project.inventory([host])
     secret = _password(user)
-    way = {COMMAND: f"printf '%s\\n' {shlex.quote(secret)}"} if sudo == "rs" else {VARIABLE: secret}
-    with watch.processes(host, secret) as seen:
+    (project.folder / "secret").write_text(f"{secret}\n")
+    way = {COMMAND: "cat secret"} if sudo == "rs" else {VARIABLE: secret}
+    with watch.processes(host, secret, CONTROL) as seen, host.start_process(f"sleep 1; : {CONTROL}"):
         planned = project.fleet("plan", "--all", "--out", "fleet.plan", **way)
         done = project.fleet("provision", "--all", "--json", "-vv", **way)
     assert planned.code == 0, planned
     assert done.code == 0, done
     assert any(f"as {user}" in line for line in done.hosts()[host.name]["proven"]), done
 
-    assert [line for line in seen if COMMAND not in line and "printf" not in line] == []
+    assert any(CONTROL in line for line in seen), "the watch sees what is to be seen"
+    assert [line for line in seen if CONTROL not in line] == []
     assert watch.files_with(project.folder / "state", secret) == []
     for text in (planned.out, planned.err, done.out, done.err, (project.folder / "fleet.plan").read_text(), _journal(host)):
         assert secret not in text

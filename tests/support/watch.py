@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.lab.host import Host
 
-_PAUSE = 0.01
+_PAUSE = 0.03
 
 
 @contextmanager
