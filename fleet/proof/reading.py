@@ -28,7 +28,7 @@ class Proof:
     def __str__(self) -> str:
         compose = f", Compose {self.compose}" if self.compose else ""
         client = f" (client {self.client})" if self.client != self.server else ""
-        return f"a container ran as {self.user}: Docker {self.server}{client}{compose}, {self.platform}"
+        return f"{self.user} ran a container: Docker {self.server}{client}{compose}, {self.platform}"
 
     @property
     def platform(self) -> str:

@@ -224,11 +224,11 @@ def test_the_summary_of_a_converged_fleet_is_short() -> None:
     """Nothing to say but that all is well; verify tells what was proven."""
     out = _screen()
     tell_summary(
-        out.out, Report("verify", "r", (HostReport("pi", proven=("a container ran as pi: Docker 28.5.2",), seconds=2),), 2.1)
+        out.out, Report("verify", "r", (HostReport("pi", proven=("pi ran a container: Docker 28.5.2",), seconds=2),), 2.1)
     )
     assert _text(out.out) == _screenful("""
         HOST  RESULT  TIME  REASON
-        pi    ok      2.0s  a container ran as pi: Docker 28.5.2
+        pi    ok      2.0s  pi ran a container: Docker 28.5.2
 
         verify: 1 host in 2.1s: 1 ok.
         """)

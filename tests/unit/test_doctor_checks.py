@@ -10,6 +10,7 @@ import pytest
 
 from fleet.doctor import CHECKS, COMPARISONS, NAMES, compare, examine
 from fleet.facts import BOARD, DISK, MACHINE, SUDO
+from fleet.facts.sources import SOURCES
 from fleet.facts.system import Disk
 from fleet.model import Facts, Finding, Severity
 from tests.support.doctor import HEALTHY, KEY_A, KEY_B, patient, twin
@@ -73,7 +74,7 @@ CASES = [
     Case("sources", ERROR, lambda: patient("foreign-source"), "not fleet's", "download.docker.com", r"mv \S+ \S+\.disabled"),
     Case("modules", ERROR, lambda: patient("modules-missing"), "not booted yet", "/lib/modules/6.12", "reboot"),
     Case("reboot", WARNING, lambda: patient("modules-missing"), "waits for a reboot", "reboot-required", "systemctl reboot"),
-    Case("release", NOTE, lambda: patient("ubuntu-future"), "does not know Ubuntu unborn", "Ubuntu", "fleet plan HOST"),
+    Case("release", NOTE, lambda: patient("ubuntu-future"), "does not know Ubuntu unborn", "Ubuntu", "fleet plan <HOST>"),
     # by hand
     Case("sudo", ERROR, lambda: patient().but(SUDO, "none"), "user pi has no root", "sudo: none", "usermod -aG sudo pi"),
     Case("release", WARNING, lambda: patient("debian-bookworm", day=date(2028, 7, 1)), "no security", "2028-06-30", "upgrade"),
@@ -114,9 +115,9 @@ CASES = [
     Case(
         "sources",
         ERROR,
-        lambda: patient(apt_sources=_source("deb http://mirror.example/debian trixie main")),
-        "different keys",
-        "other.list: no key",
+        lambda: patient(apt_sources=_source("deb [signed-by=/etc/x.gpg] http://mirror.example/debian trixie main")),
+        "different keys .* every command",
+        "debian-archive-keyring.pgp; /etc/apt/sources.list.d/other.list: /etc/x.gpg",
         r"mv /etc/apt/sources.list.d/other.list /etc/apt/sources.list.d/other.list.disabled",
     ),
     Case(
@@ -149,12 +150,18 @@ CASES = [
     Case(
         "sources",
         ERROR,
-        lambda: patient(
-            apt_sources=_source("deb [trusted=yes] http://mirror.example/debian trixie main", path="/etc/apt/sources.list")
-        ),
-        "different keys",
-        "/etc/apt/sources.list: no key",
-        """ -- "sed -i 's|^deb .*http://mirror.example/debian|# &|' /etc/apt/sources.list\"""",
+        lambda: patient().but(SOURCES, SOURCES.parse("/etc/apt/sources.list:deb https://download.docker.com/linux/debian x y\n")),
+        "not fleet's",
+        "/etc/apt/sources.list: https://download.docker.com/linux/debian x",
+        """ -- "sed -i 's|^deb .*https://download.docker.com/linux/debian|# &|' /etc/apt/sources.list\"""",
+    ),
+    Case(
+        "sources",
+        NOTE,
+        lambda: patient(apt_sources=_source("deb http://mirror.example/debian trixie main")),
+        "older versions of apt",
+        "other.list: no key",
+        "mv",
     ),
     Case("modules", ERROR, lambda: patient(kernel="missing=veth xt_addrtype\n"), "lacks", "no veth, xt_addrtype", "upgrade"),
     Case("modules", ERROR, lambda: patient("pi5-ubuntu-noble", kernel="missing=veth\n"), "lacks", "veth", "extra-raspi"),
@@ -240,7 +247,7 @@ def test_findings_of_golden_hosts_are_whole(name: str) -> None:
         assert finding.check in NAMES
         assert finding.why
         assert finding.evidence
-        assert "HOST" not in finding.remedy
+        assert "<HOST>" not in finding.remedy
         assert _has(r"fleet [a-z]+ (--all --exclude )?pi-kitchen|sudo |-K", finding.remedy), finding
 
 
@@ -258,6 +265,21 @@ def test_a_source_that_is_off_harms_nobody(text: str, count: int) -> None:
     rows = ["types: deb", "uris: http://mirror.example/debian", "suites: trixie", "signed-by: /etc/other.gpg", text]
     facts = patient(apt_sources=_source(*rows, path=path))
     assert len(_found(facts, "sources")) == count
+
+
+@pytest.mark.parametrize(
+    ("files", "count"),
+    [
+        ({"a": "[signed-by=/x.gpg] ", "b": ""}, 1),
+        ({"a": "", "b": "[signed-by=/x.gpg] "}, 0),
+        ({"a": "", "b": "[signed-by=/x.gpg] ", "c": "[signed-by=/y.gpg] "}, 1),
+        ({"a": "[signed-by=/x.gpg] ", "b": "[signed-by=/x.gpg] "}, 0),
+    ],
+)
+def test_keys_conflict_as_apt_sees_it(files: dict[str, str], count: int) -> None:
+    """As apt 2.6 and 3.0 were seen to take the same files: a source without a key does no harm when it is read first."""
+    rows = "".join(f"/etc/apt/sources.list.d/{n}.list:deb {key}http://x.example/debian trixie main\n" for n, key in files.items())
+    assert len(_found(patient(apt_sources=rows), "sources")) == count
 
 
 def test_a_dpkg_that_works_is_not_interrupted() -> None:

@@ -21,7 +21,7 @@ def test_good() -> None:
     """All values in their places, and one line for people."""
     proof = read_proof(GOOD, 0)
     assert proof == Proof("pi", "28.5.2", "28.5.2", "5.5.1", LINE)
-    assert str(proof) == "a container ran as pi: Docker 28.5.2, Compose 5.5.1, linux/arm64"
+    assert str(proof) == "pi ran a container: Docker 28.5.2, Compose 5.5.1, linux/arm64"
 
 
 def test_compose_is_left_out_when_not_asked_for() -> None:
