@@ -36,7 +36,14 @@ class FleetConnection(Connection):  # type: ignore[misc]
 
     def __init__(self, target: SshTarget, settings: Settings, gateway: Gateway | None = None) -> None:
         super().__init__(
-            target.hostname, user=target.user, port=target.port, config=_config(), gateway=False, forward_agent=False
+            target.hostname,
+            user=target.user,
+            port=target.port,
+            config=_config(),
+            gateway=False,
+            forward_agent=False,
+            connect_timeout=settings.connect_timeout,
+            inline_ssh_env=True,
         )
         self.host_name, self.target, self.settings = target.name, target, settings
         self.hop = Hop(gateway) if gateway else None
