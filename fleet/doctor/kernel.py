@@ -78,7 +78,8 @@ def modules(facts: Facts) -> Finding | None:
 
 
 def cgroups(facts: Facts) -> Finding | None:
-    """The memory controller is off, so that limits are not kept; or control groups are of the old kind."""
+    """The memory controller is off, so that limits are not kept; or control groups are of the old kind, of which dockerd says
+    that it goes by May 2029 (moby/moby, daemon/info_unix.go)."""
     controllers, old = facts[MACHINE].cgroup_controllers, facts[KERNEL].hierarchies
     present = controllers or old
     if present and "memory" not in present:

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from fleet.doctor.releases import ARCHIVED, ENDS, INTERIM
 from fleet.doctor.system import TODAY
-from fleet.doctor.words import as_root, error, lines
+from fleet.doctor.words import as_root, error, lines, note
 from fleet.facts.sources import SOURCES, Source, read_source_file
 from fleet.model import Facts, Finding, Probe
-from fleet.shell import words
+from fleet.shell import quote, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,25 @@ def _foreign(foreign: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _conflicting(all_of: tuple[Source, ...]) -> Iterator[Finding]:
-    """apt: "Conflicting values set for option Signed-By regarding source …", and every command of apt fails."""
-    by_place: dict[tuple[str, str], list[Source]] = {}
-    for source in all_of:
-        by_place.setdefault((source.uri, source.suite), []).append(source)
-    for (uri, suite), group in by_place.items():
-        keys = {s.signed_by for s in group}
-        if len(keys) > 1:
-            yield error(
+    """The first key that is named for a suite holds for it, and every other is a conflict (apt-pkg,
+    debReleaseIndex::SetSignedBy); that a later one names none is one too for apt 2.6, and none for apt 3.0."""
+    first: dict[tuple[str, str], Source] = {}
+    for source in sorted(all_of, key=_reading_order):
+        before = first.get((source.uri, source.suite))
+        if before is None or not before.signed_by:
+            first[(source.uri, source.suite)] = source
+        elif source.signed_by != before.signed_by:
+            make, who = (error, "every command of apt fails") if source.signed_by else (note, "older versions of apt fail")
+            yield make(
                 "sources",
-                f"{uri} {suite} is named more than once with different keys (Signed-By), so every command of apt fails",
-                "; ".join(sorted(f"{s.path}: {s.signed_by[:60] or 'no key'}" for s in group)),
-                lines("Keep the right one; to be without the last:", _away((group[-1],))),
+                f"{source.uri} {source.suite} is named twice with different keys (Signed-By), so that {who}",
+                "; ".join(f"{s.path}: {s.signed_by[:60] or 'no key'}" for s in (before, source)),
+                lines("Keep the right one; to be without the second:", _away((source,))),
             )
+
+
+def _reading_order(source: Source) -> tuple[bool, str]:
+    return source.path != "/etc/apt/sources.list", source.path
 
 
 def _without_key(all_of: tuple[Source, ...], missing: tuple[str, ...]) -> Iterator[Finding]:
@@ -109,7 +115,8 @@ def _moved(all_of: tuple[Source, ...], today: date | None) -> Iterator[Finding]:
             f"{old} does not have this release any more; it is on {new}",
             path,
             lines(
-                as_root(f"sed -i 's#//{old}#//{new}#' {path} && apt-get update"), "An upgrade of the system is the better way."
+                as_root(f"sed -i 's#//{old}#//{new}#' {quote(path)} && apt-get update"),
+                "An upgrade of the system is the better way.",
             ),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleet.model import Finding, Severity
 from fleet.shell import quote
 
-HOST = "HOST"
+HOST = "<HOST>"
 """Stands for the host's name in a remedy until it is known whose it is."""
 
 
