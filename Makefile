@@ -4,10 +4,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 WORKERS ?= 2
 
-.PHONY: help setup lab-setup test unit e2e lint types demo bench clean
+.PHONY: help setup lab-setup test test-pi4 unit e2e lint types demo bench clean
 
 help:
 	@echo "make test    set up, then lint, types, unit tests and tests on real lab hosts"
+	@echo "make test-pi4  the main job on an emulated Raspberry Pi 4 with a kernel of its own (a quarter of an hour)"
 	@echo "make unit    the tests that need neither root nor Linux"
 	@echo "make demo    set up, boot three lab hosts, provision and verify them, clean up"
 	@echo "make bench   converged runs against ssh, pyinfra and ansible-core, as ratios"
@@ -38,6 +39,10 @@ e2e: lab-setup
 test: lint types
 	$(PY) -m tests.lab setup || test "$$FLEET_LAB_REQUIRED" != 1
 	$(PY) -m pytest -n $(WORKERS) tests
+
+# The emulated Pi's root, first boot and snapshot are made once, in some minutes, and kept with what the lab keeps.
+test-pi4: lab-setup
+	FLEET_LAB_REQUIRED=1 $(PY) -m pytest -m pi4 tests/e2e
 
 demo: lab-setup
 	tests/tools/demo

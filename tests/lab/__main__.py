@@ -14,6 +14,7 @@ from .host import Spec
 from .identities import IDENTITIES
 from .lab import Lab, names, reap
 from .roots import root
+from .vm.models import KINDS, kind
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +46,11 @@ def _parser() -> argparse.ArgumentParser:
     up = command("up", _up, "make hosts and boot them; makes the lab first if need be")
     up.add_argument("names", nargs="+", metavar="NAME")
     identities = "\n".join(f"{one.name}: {one.why}" for one in IDENTITIES)
-    up.add_argument("--as", dest="identity", default="debian-trixie", metavar="IDENTITY", help=f"one of {identities}")
+    up.add_argument(
+        "--as", dest="identity", metavar="IDENTITY", help=f"default: debian-trixie or the machine's; {identities}"
+    )
+    kinds = "\n".join(f"{one.name}: {one.why}" for one in KINDS)
+    up.add_argument("--machine", metavar="KIND", help=f"emulate a machine with a kernel of its own: {kinds}")
     up.add_argument("--user", default="pi", choices=[one.name for one in users.USERS], help="for the inventory")
     up.add_argument("--sudo", choices=["classic", "rs"], help="default: what the identity has")
     down = command("down", _down, "throw hosts away; with --all the whole lab")
@@ -77,7 +82,8 @@ def _up(arguments: argparse.Namespace) -> int:
     lab = Lab(arguments.lab)
     if not lab.exists():
         Lab.create(arguments.lab)
-    spec = Spec(arguments.identity, user=arguments.user, sudo=arguments.sudo)
+    usual = kind(arguments.machine).identity if arguments.machine else Spec.identity
+    spec = Spec(arguments.identity or usual, user=arguments.user, sudo=arguments.sudo, machine=arguments.machine)
     for host in lab.up_many(dict.fromkeys(arguments.names, spec)).values():
         print(f"{host.name}  {host.address}  {host.identity.name}")
     return 0

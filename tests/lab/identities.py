@@ -128,6 +128,21 @@ Generated using pi-gen, https://github.com/RPi-Distro/pi-gen, 000000000000000000
     }
 
 
+RASPBIAN = {
+    "usr/lib/os-release": """\
+PRETTY_NAME="Raspbian GNU/Linux 12 (bookworm)"
+NAME="Raspbian GNU/Linux"
+VERSION_ID="12"
+VERSION="12 (bookworm)"
+VERSION_CODENAME=bookworm
+ID=raspbian
+ID_LIKE=debian
+HOME_URL="http://www.raspbian.org/"
+SUPPORT_URL="http://www.raspbian.org/RaspbianForums"
+BUG_REPORT_URL="http://www.raspbian.org/RaspbianBugs"
+""",
+    **_raspios("2024-11-19", "stage2"),
+}
 IDENTITIES = (
     Identity("ubuntu-noble", "trixie", "Ubuntu 24.04", _ubuntu("24.04", "24.04.3 LTS (Noble Numbat)", "noble", "trixie")),
     Identity(
@@ -147,6 +162,7 @@ IDENTITIES = (
     Identity("debian-bookworm", "bookworm", "Debian 12, and really it"),
     Identity("raspios-bookworm", "bookworm", "Raspberry Pi OS 64-bit of 2024", _raspios("2024-11-19", "stage2")),
     Identity("raspios-trixie", "trixie", "Raspberry Pi OS 64-bit of 2025", _raspios("2025-10-01", "stage2")),
+    Identity("raspbian-bookworm", "bookworm", "Raspberry Pi OS 32-bit of 2024; for the machine pi4-32", RASPBIAN),
     Identity("mint", "trixie", "Linux Mint 22.1: its codename is xia, Ubuntu's is noble", MINT),
     Identity("unsupported", "trixie", "no relative of Debian: says it is Fedora", FEDORA),
     Identity(

@@ -27,6 +27,9 @@ from .machine import CGROUPS, remove_cgroups, room_for
 from .network import Network, choose
 from .roots import root
 from .state import State, home, lock, names
+from .vm import models
+from .vm.host import EmulatedHost
+from .vm.snapshot import booted
 
 __all__ = ["Host", "Lab", "Spec", "home", "names", "reap"]
 
@@ -117,7 +120,7 @@ class Lab:
     def _allocate(self, specs: Mapping[str, Spec]) -> dict[str, Host]:
         if not self.network.is_up():
             raise RuntimeError(f"The bridge of lab {self.name!r} is gone (a restart?); `down --all`, and begin again.")
-        if not room_for(len(specs)):
+        if not room_for(sum(spec.machine is None for spec in specs.values())):
             raise RuntimeError(
                 "This machine has too few inotify instances left for more hosts. Throw some away, or allow more: "
                 "`sysctl fs.inotify.max_user_instances=1024`."
@@ -126,7 +129,7 @@ class Lab:
             self._check(name, spec)
         with lock():
             numbers = self.state.numbers({host.number for host in self.hosts()})
-            hosts = {name: Host(self, name, next(numbers), spec) for name, spec in specs.items()}
+            hosts = {name: self._made(name, next(numbers), spec) for name, spec in specs.items()}
             for host in hosts.values():
                 host.register()
         return hosts
@@ -137,7 +140,14 @@ class Lab:
         if (self.folder / "hosts" / name).exists():
             raise FileExistsError(f"The host {name!r} exists already in the lab {self.name!r}.")
         users.user(spec.user)
-        root(identity(spec.identity).suite)
+        suite = identity(spec.identity).suite
+        if spec.machine:
+            booted(models.kind(spec.machine), suite)
+        else:
+            root(suite)
+
+    def _made(self, name: str, number: int, spec: Spec) -> Host:
+        return (EmulatedHost if spec.machine else Host)(self, name, number, spec)
 
     def hosts(self) -> list[Host]:
         """Return all hosts of the lab, running or not, by name."""
@@ -150,7 +160,7 @@ class Lab:
             there = ", ".join(path.parent.name for path in sorted(self.folder.glob("hosts/*/host.json"))) or "none"
             raise FileNotFoundError(f"The lab {self.name!r} has no host {name!r}; it has: {there}.")
         state = json.loads(file.read_text())
-        return Host(self, name, state["number"], Spec(**state["spec"]))
+        return self._made(name, state["number"], Spec(**state["spec"]))
 
     # -- what the laptop gets -----------------------------------------------------------------------
 

@@ -60,6 +60,8 @@ class Spec:
     """More files to lay over the root: path without leading slash, content."""
     layer: str | None = None
     """Folder of a frozen host to start from."""
+    machine: str | None = None
+    """Emulate a machine of this kind (`vm.models`), with a processor and kernel of its own."""
 
 
 class HostKeyFile(NamedTuple):

@@ -113,11 +113,12 @@ class Machine:
 
     def leader(self) -> int | None:
         """Return the number, on this machine, of the PID 1 inside; None when it does not run."""
+        return next(filter(_is_init, self._children()), None)
+
+    def _children(self) -> list[int]:
+        """Return the numbers of all processes below the boot script, nearest first."""
         table = _processes()
-        for pid in _below(table, self._shells(table)):
-            if _is_init(pid):
-                return pid
-        return None
+        return _below(table, self._shells(table))
 
     def _shells(self, table: dict[int, int]) -> list[int]:
         wanted = os.fsencode(self.script)

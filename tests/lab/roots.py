@@ -47,7 +47,7 @@ def _build(suite: str, packages: str, hook: str, folder: Path) -> None:
     script.write_text(hook)
     script.chmod(0o755)
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", f"--customize-hook={script}"]
-    command += [f"--aptopt={line}" for line in _proxies()]
+    command += [f"--aptopt={line}" for line in proxies()]
     # The same single suite as the hosts' own sources: a root with updates could not take what depends on older versions.
     command += [suite, str(folder / "tree"), f"deb [signed-by={KEYRING}] {mirror.find().origin} {suite} main"]
     made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -55,7 +55,7 @@ def _build(suite: str, packages: str, hook: str, folder: Path) -> None:
         raise RuntimeError(f"mmdebstrap could not make a {suite} root:\n{made.stderr[-3000:]}")
 
 
-def _proxies() -> list[str]:
-    """mmdebstrap's apt ignores the machine's configuration, so the proxy that it needs is handed over."""
+def proxies() -> list[str]:
+    """Return apt's proxy settings: mmdebstrap's apt ignores the machine's configuration, so they are handed over."""
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
     return [line for line in dump.splitlines() if line.startswith("Acquire::http") and "Proxy" in line]

@@ -49,6 +49,10 @@ class PrivateApt:
         if result.returncode:
             raise LabError(f"apt-get could not download from Debian's mirror:\n{result.stderr.strip()}")
 
+    def simulate(self, package: str) -> str:
+        """Return what apt-get says that installing a package would do."""
+        return self._apt("--simulate", "install", "--no-install-recommends", package, cwd=self.root).stdout
+
     def _apt(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
         return subprocess.run(
