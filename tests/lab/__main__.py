@@ -46,9 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     up = command("up", _up, "make hosts and boot them; makes the lab first if need be")
     up.add_argument("names", nargs="+", metavar="NAME")
     identities = "\n".join(f"{one.name}: {one.why}" for one in IDENTITIES)
-    up.add_argument(
-        "--as", dest="identity", metavar="IDENTITY", help=f"default: debian-trixie or the machine's; {identities}"
-    )
+    up.add_argument("--as", dest="identity", metavar="IDENTITY", help=f"default: debian-trixie or the machine's; {identities}")
     kinds = "\n".join(f"{one.name}: {one.why}" for one in KINDS)
     up.add_argument("--machine", metavar="KIND", help=f"emulate a machine with a kernel of its own: {kinds}")
     up.add_argument("--user", default="pi", choices=[one.name for one in users.USERS], help="for the inventory")
