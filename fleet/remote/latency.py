@@ -11,6 +11,10 @@ from fleet.remote.channel import lost
 from fleet.remote.execute import settings_of
 from fleet.remote.local import LocalConnection
 
+_QUICK = 0.1
+_SAMPLES = 3
+"""The first also waits for what the login has begun (PAM, logind), so that the best of a few is taken."""
+
 
 def round_trip(c: Any) -> float | None:
     """Seconds that sshd takes to grant a channel, the smallest thing it can be asked for; None on this very machine.
@@ -19,6 +23,13 @@ def round_trip(c: Any) -> float | None:
     """
     if isinstance(c, LocalConnection):
         return None
+    best = _sample(c)
+    for _ in range(_SAMPLES - 1):
+        best = best if best < _QUICK else min(best, _sample(c))
+    return best
+
+
+def _sample(c: Any) -> float:
     began = time.monotonic()
     try:
         channel = c.transport.open_session(timeout=settings_of(c).connect_timeout)

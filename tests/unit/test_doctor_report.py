@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from textwrap import dedent
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from paramiko import SSHException
 
 from fleet import stages
 from fleet.catalog import Resolver
@@ -20,12 +22,13 @@ from fleet.console.findings import findings_in_short
 from fleet.console.reports import tell_doctor_report
 from fleet.console.stream import Screen, Stream
 from fleet.doctor import CHECKS, COMPARISONS, NAMES, PROBES
+from fleet.errors import ConnectionLost
 from fleet.events import Report, Reporter
 from fleet.job import Run
 from fleet.logs import Logs
 from fleet.model import LOCAL, Failure, Finding, Host, HostReport, Result, Severity
 from fleet.recipe.cookbook import Recipes
-from fleet.remote import Settings
+from fleet.remote import Settings, round_trip
 from fleet.report import exit_code, findings_of, to_json
 from fleet.tasks import TASKS, probing, programs
 from tests.support.doctor import patient, twin
@@ -228,3 +231,33 @@ def test_every_check_is_documented() -> None:
     section = re.split(r"(?m)^## ", readme.partition("\n## Doctor\n")[2])[0]
     assert re.findall(r"(?m)^\| `([^`]+)` \|", section) == list(NAMES)
     assert set(NAMES) == {"reach", "host-key", "login", "probe", *CHECKS, *COMPARISONS}
+
+
+class _Transport:
+    """A connection on which channels take these times to be granted; None stands for one that is lost."""
+
+    def __init__(self, clock: list[float], *seconds: float | None) -> None:
+        self.clock, self.seconds = clock, list(seconds)
+
+    def open_session(self, timeout: float) -> Any:
+        seconds = self.seconds.pop(0)
+        if seconds is None:
+            raise SSHException("Timeout opening channel.")
+        self.clock[0] += seconds
+        return io.BytesIO()
+
+
+@pytest.mark.parametrize(("seconds", "best"), [((0.02,), 0.02), ((0.7, 0.03), 0.03), ((0.7, 0.4, 0.5), 0.4)])
+def test_the_best_of_a_few_round_trips(monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], best: float) -> None:
+    """One is enough when it is quick; a slow one is asked again, since the login may have been in its way."""
+    clock = [0.0]
+    monkeypatch.setattr("fleet.remote.latency.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    transport = _Transport(clock, *seconds)
+    assert round_trip(SimpleNamespace(transport=transport)) == pytest.approx(best)
+    assert transport.seconds == []
+
+
+def test_a_connection_that_is_lost_while_it_is_measured() -> None:
+    """It is said as everywhere."""
+    with pytest.raises(ConnectionLost, match="connection broke"):
+        round_trip(SimpleNamespace(transport=_Transport([0.0], None)))
