@@ -6,8 +6,8 @@ distribution writes them: os-release, lsb-release, debian_version, issue, rpi-is
 identities os-release is not even laid over: it is the root's own.
 
 Not real: on an Ubuntu or Mint identity all of these programs, and the distribution's own packages, are still
-Debian's. Kernel and processor are this machine's everywhere: the architecture is its own, and there is no Pi
-model in the device tree.
+Debian's. Kernel and processor are this machine's: the architecture is its own, and there is no Pi model in the device
+tree. Where that matters, an emulated machine (`vm`) has an ARM processor, a kernel of its own and a Pi's device tree.
 
 Texts of os-release follow the public files of each distribution (Ubuntu and Debian: package base-files; Mint: its
 base-files; Fedora: fedora-release). Raspberry Pi OS 64-bit keeps Debian's os-release; /etc/rpi-issue is written by
