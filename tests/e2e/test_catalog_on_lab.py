@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fleet.formats.references import fits
 from fleet.model import Catalog, Query, Unavailable
 from fleet.queries import (
     COMPOSE_RELEASES,
@@ -22,7 +23,6 @@ from fleet.queries import (
     Suite,
     SuiteQuery,
 )
-from fleet.references import fits
 from tests.lab.box.apt_repo import SUITES
 from tests.lab.box.releases import MACHINES, WRONG
 from tests.lab.lab import Lab
