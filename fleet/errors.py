@@ -104,6 +104,12 @@ class CommandTimeout(RemoteError):
     stage = "timeout"
 
 
+class RebootFailed(RemoteError):
+    """A host was told to reboot and did not come back as another boot in time."""
+
+    stage = "reboot"
+
+
 class CatalogError(FleetError):
     """The laptop could not look up what only the network knows."""
 

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 PROBES: tuple[Probe[Any], ...] = (*BASE, *(p for p in probes_of(STEPS) if p not in BASE))
 """Every host is asked all of it, whatever its recipe, in one script that is the same for all."""
 
-ALLOWED: Mapping[str, tuple[str, str]] = {
-    "removal": ("conflicts", "remove"),
-    "restart": ("engine", "allow_restart"),
+ALLOWED: Mapping[str, Mapping[str, str]] = {
+    "removal": {"conflicts": "remove"},
+    "restart": {"engine": "allow_restart"},
+    "reboot": {"memory": "allow_reboot", "kernel": "allow_reboot"},
 }
-"""What a flag of the command line allows: the step and the option of it that it sets."""
+"""What a flag of the command line allows: by step, the option of it that it sets."""
 
 
 class SudoPassword:
@@ -119,5 +120,5 @@ class Job:
         return lambda step: self._allowed(step, self.recipe.options(step, scope))
 
     def _allowed(self, step: Step[Any], options: Options) -> Options:
-        granted = [option for word, (name, option) in ALLOWED.items() if name == step.name and word in self.run.allow]
+        granted = [ALLOWED[word][step.name] for word in self.run.allow if step.name in ALLOWED[word]]
         return options.model_copy(update=dict.fromkeys(granted, True)) if granted else options

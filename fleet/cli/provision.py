@@ -27,6 +27,7 @@ def provision(
     diff: Annotated[bool, typer.Option("--diff", help="Show what is changed inside files.")] = False,
     allow_removal: Annotated[bool, typer.Option("--allow-removal", help="Remove conflicting packages that are in use.")] = False,
     allow_restart: Annotated[bool, typer.Option("--allow-restart", help="Restart Docker though containers run.")] = False,
+    allow_reboot: Annotated[bool, typer.Option("--allow-reboot", help="Reboot a host where a step needs it.")] = False,
 ) -> int:
     """Make the recipe true on the hosts, and prove it. What is as wanted already is left alone.
 
@@ -38,7 +39,8 @@ def provision(
 
     saved = _saved(which, what)
     which = replace(which, hosts=list(saved)) if saved else which
-    allow = frozenset(word for word, given in (("removal", allow_removal), ("restart", allow_restart)) if given)
+    flags = {"removal": allow_removal, "restart": allow_restart, "reboot": allow_reboot}
+    allow = frozenset(word for word, given in flags.items() if given)
     prepared = prepare(session, which, login, what, allow=allow, diff=diff)
     return prepared.finish(stages.converge(prepared.run, prepared.hosts, saved), tell_end)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fleet.doctor.words import as_root, as_user, error, lines, note, warning
+from fleet.doctor.words import HOST, as_root, as_user, error, lines, note, warning
 from fleet.facts import BOARD, MACHINE, OS
 from fleet.facts.framing import pairs
 from fleet.model import Facts, Finding, Probe
@@ -16,30 +16,24 @@ MODULES = ("overlay", "bridge", "veth", "nf_nat", "xt_addrtype", "xt_conntrack")
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """``hierarchies`` are version 1 control groups; ``cmdline`` is the file that a Pi's kernel command line comes from;
-    ``missing`` are modules that Docker needs and this kernel does not have."""
+    """``hierarchies`` are version 1 control groups; ``missing`` are modules that Docker needs and this kernel does not have."""
 
     hierarchies: tuple[str, ...] = ()
-    cmdline: str = ""
     missing: tuple[str, ...] = ()
 
 
 def read_kernel(text: str) -> Kernel:
     """Read ``key=value`` lines."""
     found = pairs(text)
-    return Kernel(tuple(found.get("v1", "").split()), found.get("cmdline", ""), tuple(found.get("missing", "").split()))
+    return Kernel(tuple(found.get("v1", "").split()), tuple(found.get("missing", "").split()))
 
 
-# Ubuntu for Pi keeps the file elsewhere since 25.10 (piboot's A/B folders), Raspberry Pi OS since Debian 12, where the old
-# place has a stub. `modprobe -n` loads nothing, and knows what is built in.
+# `modprobe -n` loads nothing, and knows what is built in.
 KERNEL = Probe(
     name="kernel",
     script=f"""
 for c in memory cpu pids; do [ -d "/sys/fs/cgroup/$c" ] && v1="${{v1:-}} $c"; done
 printf 'v1=%s\\n' "${{v1:-}}"
-for f in /boot/firmware/current/cmdline.txt /boot/firmware/cmdline.txt /boot/cmdline.txt; do
-  [ -f "$f" ] && echo "cmdline=$f" && break
-done
 if command -v modprobe >/dev/null && [ -d "/lib/modules/$(uname -r)" ]; then
   for m in {" ".join(MODULES)}; do modprobe -n -q "$m" || missing="${{missing:-}} $m"; done
   printf 'missing=%s\\n' "${{missing:-}}"
@@ -100,11 +94,10 @@ def cgroups(facts: Facts) -> Finding | None:
 
 
 def _enable_memory(facts: Facts) -> str:
-    """A Pi's firmware switches it off by cgroup_disable=memory (raspberrypi/linux#6980); the file must stay one line."""
-    path = facts[KERNEL].cmdline
-    if not path or not facts[BOARD].is_raspberry_pi:
+    """A Pi's firmware switches it off by cgroup_disable=memory (raspberrypi/linux#6980), which a step takes back."""
+    if not facts[BOARD].is_raspberry_pi:
         return lines("Take cgroup_disable=memory out of the kernel's command line:", as_user("cat /proc/cmdline"))
-    return as_root(f"sed -i.bak '1s/$/ cgroup_enable=memory/' {path} && systemctl reboot")
+    return f"fleet provision {HOST} --recipe pi --step memory --allow-reboot"
 
 
 # ── iptables ─────────────────────────────────────────────────────────────────────────────────────────────────────────

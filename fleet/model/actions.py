@@ -63,7 +63,21 @@ class Reconnect:
     why: str
 
 
-Action = Run | Write | Remove | Download | Reconnect
+@dataclass(frozen=True, slots=True)
+class Reboot:
+    """Reboot, and wait until the host lets us in again and is another boot.
+
+    ``until`` is an sh test for the login user; when it does not hold after the boot, the action has failed, and ``unmet``
+    says so in words. ``timeout`` is in seconds, from the order to the login.
+    """
+
+    why: str
+    until: str = ""
+    unmet: str = ""
+    timeout: int = 600
+
+
+Action = Run | Write | Remove | Download | Reconnect | Reboot
 
 
 def title_of(action: Action) -> str:
@@ -79,3 +93,5 @@ def title_of(action: Action) -> str:
             return f"bring {url.rpartition('/')[2]} to {path}"
         case Reconnect(why):
             return f"log in again: {why}"
+        case Reboot(why):
+            return f"reboot: {why}"

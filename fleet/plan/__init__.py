@@ -20,6 +20,7 @@ from fleet.model import (
     Plan,
     Planned,
     Query,
+    Reboot,
     Satisfied,
     Situation,
     Skipped,
@@ -82,7 +83,7 @@ def build(
             asking.append(step.name)
             verdicts[step.name] = Skipped("waiting for the network")
             continue
-        verdict = step.verdict(Situation(facts, options, catalog))
+        verdict = _not_under_itself(step.verdict(Situation(facts, options, catalog)), host)
         if step.name in left_out and isinstance(verdict, Change | Blocked):
             verdict = Skipped(LEFT_OUT)
         verdicts[step.name] = verdict
@@ -92,6 +93,16 @@ def build(
         return Missing(tuple(dict.fromkeys(missing)), tuple(asking))
     _drop_idle_means(steps, verdicts)
     return Plan(host.name, recipe, tuple(Planned(step.name, _addressed(verdicts[step.name], host)) for step in steps))
+
+
+def _not_under_itself(verdict: Verdict, host: Host) -> Verdict:
+    """The machine that fleet runs on can't be rebooted by it and then go on."""
+    if host.is_local and isinstance(verdict, Change) and any(isinstance(action, Reboot) for action in verdict.actions):
+        return Blocked(
+            f"{verdict.why}: that takes a reboot, and this is the machine that fleet itself runs on",
+            "Provision it over SSH from another machine, with --allow-reboot.",
+        )
+    return verdict
 
 
 def _addressed(verdict: Verdict, host: Host) -> Verdict:

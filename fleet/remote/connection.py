@@ -52,21 +52,24 @@ class FleetConnection(Connection):  # type: ignore[misc]
         """Set it here. Fabric would search all names, and take an unknown one for the configuration's, which is shared."""
         object.__setattr__(self, name, value)
 
-    def open(self) -> None:
-        """Connect and log in. Raises Unreachable, HostKeyError or AuthenticationError."""
+    def open(self, attempts: int | None = None) -> None:
+        """Connect and log in, in so many attempts (default: the settings').
+
+        Raises Unreachable, HostKeyError or AuthenticationError.
+        """
         if self.is_connected:
             return
         target, settings = self.target, self.settings
         assert target is not None
         assert settings is not None
-        transport = open_transport(target, settings, self._dial(target))
+        transport = open_transport(target, settings, self._dial(target), attempts=attempts)
         self.client._transport = transport
         self.transport = transport
 
-    def reopen(self) -> None:
+    def reopen(self, attempts: int | None = None) -> None:
         """Log in anew, so that the groups of the user are read again."""
         self.close()
-        self.open()
+        self.open(attempts)
 
     def close(self) -> None:
         """Leave the host, and the gateway if nobody else goes through it."""

@@ -42,7 +42,7 @@ class LocalConnection(Context):
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def reopen(self) -> None:
+    def reopen(self, attempts: int | None = None) -> None:
         """Nothing to do: every process reads the groups of its own user anew only at login, which is none of ours."""
 
     def close(self) -> None:

@@ -15,7 +15,9 @@ from fleet.steps.conflicts import ConflictsStep
 from fleet.steps.engine import EngineStep
 from fleet.steps.group import GroupStep
 from fleet.steps.images import ImagesStep
+from fleet.steps.kernel import KernelStep
 from fleet.steps.keyring import KeyringStep
+from fleet.steps.memory import MemoryStep
 from fleet.steps.platform import PlatformStep
 from fleet.steps.service import ServiceStep
 from fleet.steps.source import SourceStep
@@ -23,6 +25,8 @@ from fleet.steps.source import SourceStep
 STEPS: tuple[Step[Any], ...] = (
     PlatformStep(),
     AptStep(),
+    MemoryStep(),
+    KernelStep(),
     KeyringStep(),
     SourceStep(),
     ConflictsStep(),

@@ -12,7 +12,7 @@ from fleet.facts.accounts import ACCOUNTS
 from fleet.facts.daemon import DAEMON, SOCKET, UNIT_STATES, UNITS, Unit, Units
 from fleet.facts.packages import PACKAGES, is_release, is_within, upstream
 from fleet.facts.sources import SOURCES, Source
-from fleet.facts.system import DISK, MACHINE
+from fleet.facts.system import DISK
 from fleet.model import (
     Action,
     Blocked,
@@ -28,6 +28,7 @@ from fleet.model import (
 )
 from fleet.queries import Suite, SuiteQuery
 from fleet.steps.apt import FRESH_INDEX, clock_is_wrong, install, is_installed, update
+from fleet.steps.kernel import stale_kernel
 from fleet.steps.pinning import pin_action, pin_diff, with_pin
 from fleet.steps.platform import platform
 
@@ -62,7 +63,7 @@ class EngineStep(Step[EngineOptions]):
 
     name = "engine"
     title = "Docker Engine"
-    requires = ("conflicts",)
+    requires = ("kernel", "conflicts")
     probes = (PACKAGES, DAEMON, UNIT_STATES)
     options = EngineOptions
 
@@ -140,7 +141,7 @@ def _no_version(suite: Suite, name: str, wanted: str | None, where: Platform) ->
 
 def _refusal(facts: Facts, options: EngineOptions, versions: dict[str, str]) -> Blocked | None:
     """What must not be done without a word from the user, or can't succeed."""
-    return clock_is_wrong(facts) or _stale_kernel(facts) or _disk_is_full(facts) or _would_stop(facts, options, versions)
+    return clock_is_wrong(facts) or stale_kernel(facts) or _disk_is_full(facts) or _would_stop(facts, options, versions)
 
 
 def _would_stop(facts: Facts, options: EngineOptions, versions: dict[str, str]) -> Blocked | None:
@@ -153,17 +154,6 @@ def _would_stop(facts: Facts, options: EngineOptions, versions: dict[str, str]) 
         f"going from {upstream(have)} to {upstream(versions['docker-ce'])} restarts Docker and stops"
         f" {count} running container{'' if daemon.running == 1 else 's'}",
         "Allow it with --allow-restart (or engine: {allow_restart: true} in the recipe); those with a restart policy come back.",
-    )
-
-
-def _stale_kernel(facts: Facts) -> Blocked | None:
-    """The modules of the running kernel are gone after an upgrade: bridge and iptables fail in ways that blame others
-    (geerlingguy/ansible-role-docker_arm#34, MichaIng/DietPi#3126)."""
-    if facts[MACHINE].modules_present:
-        return None
-    return Blocked(
-        f"the kernel was upgraded and the modules of the running one ({facts[MACHINE].kernel}) are gone: Docker could not start",
-        "Reboot it first: fleet run HOST --sudo -- systemctl reboot",
     )
 
 

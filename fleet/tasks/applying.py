@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fleet.errors import ConnectionLost, FleetError, Interrupted, RemoteError
+from fleet.errors import ConnectionLost, FleetError, Interrupted, RebootFailed, RemoteError
 from fleet.job import Job
 from fleet.model import (
     Action,
@@ -19,6 +19,7 @@ from fleet.model import (
     Outcome,
     Plan,
     Planned,
+    Reboot,
     Reconnect,
     Remove,
     Run,
@@ -32,6 +33,7 @@ from fleet.remote import execute, stage, upload
 from fleet.shell import check_unchanged, place_file, quote, script_of, write_file
 from fleet.steps import STEPS
 from fleet.tasks.fab import reconnect
+from fleet.tasks.rebooting import reboot
 
 HAS_CHANGED = 65
 """Exit code of a file action which found something other than the plan saw (EX_DATAERR of sysexits.h)."""
@@ -74,14 +76,18 @@ def _outcome(c: Any, job: Job, planned: Planned, so_far: dict[str, StepOutcome])
 
 def _spoilt(name: str, so_far: dict[str, StepOutcome]) -> str:
     """Why a step can't be done now: something that it requires has failed."""
-    if any(o.outcome is Outcome.FAILED and o.why.startswith(_LOST) for o in so_far.values()):
+    failed_whys = [o.why for o in so_far.values() if o.outcome is Outcome.FAILED]
+    if any(why.startswith(_LOST) for why in failed_whys):
         return "the connection was lost"
+    if any(why.startswith(_NOT_BACK) for why in failed_whys):
+        return "the host did not come back"
     requires = next(step.requires for step in STEPS if step.name == name)
     failed = [r for r in requires if r in so_far and so_far[r].outcome in (Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED)]
     return f"{failed[0]} {so_far[failed[0]].outcome}" if failed else ""
 
 
 _LOST = "connection lost"
+_NOT_BACK = "reboot failed"
 _AFTER_LOSS = "When the host is up, run the same command again: what is done stays done, what was cut off is finished."
 
 
@@ -97,6 +103,8 @@ def _change(c: Any, job: Job, step: str, change: Change) -> StepOutcome:
     except ConnectionLost as error:
         why = f"{_LOST} ({doing}): {error.message}"
         return StepOutcome(step, Outcome.FAILED, why, _AFTER_LOSS, time.monotonic() - started)
+    except RebootFailed as error:
+        return StepOutcome(step, Outcome.FAILED, f"{_NOT_BACK}: {error.message}", error.hint, time.monotonic() - started)
     except FleetError as error:
         return StepOutcome(step, Outcome.FAILED, error.message, error.hint, time.monotonic() - started)
     return StepOutcome(step, Outcome.CHANGED, change.why, "", time.monotonic() - started, change.warnings)
@@ -116,6 +124,8 @@ def _perform(c: Any, job: Job, step: str, action: Action) -> None:
                 _download(c, job, action)
             case Reconnect():
                 reconnect(c)
+            case Reboot():
+                reboot(c, job, action)
 
 
 def _as_root(c: Any, job: Job, script: str, timeout: float, listen: Callable[[str], None] | None = None) -> Done:

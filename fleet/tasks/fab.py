@@ -98,10 +98,10 @@ def _connection(c: Any, job: Job, *, is_known: bool) -> Iterator[Any]:
         yield connection
 
 
-def reconnect(c: Any) -> None:
-    """A new login over the same object."""
+def reconnect(c: Any, attempts: int | None = None) -> None:
+    """A new login over the same object. ``attempts`` bounds them where the settings' number would take too long."""
     if isinstance(c, _OURS):
-        c.reopen()
+        c.reopen(attempts)
         return
     c.close()
     c.open()

@@ -16,7 +16,7 @@ KEY_B = "AAAAC3NzaC1lZDI1NTE5AAAAIHVn6ZsPKTJ8DhFGxqN0oqVpgrfJwWRdrGlEJlR1qbcx"
 
 HEALTHY = {
     "cloud_init": "status: done\nextended_status: done\nboot_status_code: enabled-by-generator\nerrors: []\n",
-    "kernel": "v1=\ncmdline=/boot/firmware/cmdline.txt\nmissing=\n",
+    "kernel": "v1=\nmissing=\n",
     "mounts": "/\text4\trw,noatime\n/boot/firmware\tvfat\trw,relatime\n",
     "network": "nameserver\t192.168.1.1\n"
     "server\tdownload.docker.com\t2600:9000::1\topen\nserver\tregistry-1.docker.io\t192.0.2.1\topen\n"

@@ -167,10 +167,10 @@ CASES = [
     Case("modules", ERROR, lambda: patient("pi5-ubuntu-noble", kernel="missing=veth\n"), "lacks", "veth", "extra-raspi"),
     Case(
         "cgroups", WARNING, lambda: _machine(cgroup_controllers=("cpu", "pids")), "memory controller", "cpu pids",
-        r"1s/\$/ cgroup_enable=memory/.* /boot/firmware/cmdline.txt && systemctl reboot",
+        "^fleet provision .* --recipe pi --step memory --allow-reboot$",
     ),
     Case("cgroups", NOTE, lambda: _v1("memory cpu pids"), "version 1", "memory cpu pids", "unified_cgroup_hierarchy"),
-    Case("cgroups", WARNING, lambda: _v1("cpu pids"), "memory controller", "cpu pids", "cgroup_enable=memory"),
+    Case("cgroups", WARNING, lambda: _v1("cpu pids"), "memory controller", "cpu pids", "--step memory"),
     Case(
         "iptables",
         WARNING,

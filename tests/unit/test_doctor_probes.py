@@ -202,8 +202,8 @@ def test_cloud_init() -> None:
 
 def test_kernel_and_firewall(tmp_path: Path) -> None:
     """Lines of words; iptables(8) names its back end in brackets."""
-    found = KERNEL.parse("v1= memory cpu\ncmdline=/boot/firmware/cmdline.txt\nmissing= veth\n")
-    assert (found.hierarchies, found.cmdline, found.missing) == (("memory", "cpu"), "/boot/firmware/cmdline.txt", ("veth",))
+    found = KERNEL.parse("v1= memory cpu\nmissing= veth\n")
+    assert (found.hierarchies, found.missing) == (("memory", "cpu"), ("veth",))
     fire = FIREWALL.parse(run(FIREWALL.script, tmp_path, iptables="echo 'iptables v1.8.9 (legacy)'", grep="echo 3"))
     assert (fire.backend, fire.legacy_rules) == ("legacy", 3)
     assert FIREWALL.parse("").backend == ""
