@@ -9,6 +9,7 @@ import pytest
 
 from tests.lab.fixtures import MakeHost
 from tests.lab.host import Host
+from tests.lab.machine import wait_until
 from tests.lab.users import user
 from tests.support.ask import blocked, planned, step
 from tests.support.project import Project, interrupt
@@ -85,16 +86,14 @@ def test_ctrl_c_while_the_host_reboots(fresh_host: MakeHost, project: Project) -
     project.inventory([host])
     leader = host.machine.leader()
     run = project.start("provision", "--all", "--allow-reboot", "-v")
-    deadline = time.monotonic() + 60
-    while host.machine.leader() in (None, leader) and time.monotonic() < deadline:
-        time.sleep(0.2)
+    assert wait_until(lambda: host.machine.leader() not in (None, leader), 60)
     began = time.monotonic()
     interrupt(run)
     out, err = run.communicate(timeout=60)
     assert run.returncode == 130, (out, err)
     assert time.monotonic() - began < 30
     assert "while the host rebooted" in " ".join((out + err).split())
-    host.exec("systemctl enable --now ssh.service", check=False)
+    assert wait_until(lambda: host.exec("systemctl enable --now ssh.service", check=False).returncode == 0, 60)
     host.wait_for_ssh()
     done = project.fleet("provision", "--all", "--step", "apt", "--json")
     assert done.code == 0, done
