@@ -48,7 +48,6 @@ demo: lab-setup
 	tests/tools/demo
 
 bench: lab-setup
-	$(PY) -m pip install --quiet --group bench
 	$(PY) -m tests.bench
 
 clean:

@@ -33,12 +33,19 @@ def tell_plans(stream: Stream, plans: Sequence[Plan], *, verbose: int = 0, diff:
 
 
 def _said(stream: Stream, plan: Plan, verbose: int, diff: bool) -> Iterator[str]:
-    """A head, then a line a step; satisfied steps only when asked for or when they warn."""
+    """A head, then a line a step; satisfied steps only when asked for or when they warn, skipped ones together by reason."""
     yield f"{in_short(plan)} (recipe {plan.recipe})"
     width = max((len(step.step) for step in plan.steps), default=0)
+    skipped: dict[str, list[str]] = {}
     for step in plan.steps:
-        if verbose or not isinstance(step.verdict, Satisfied) or step.verdict.warnings:
+        if isinstance(step.verdict, Skipped):
+            skipped.setdefault(step.verdict.why, []).append(step.step)
+        elif verbose or not isinstance(step.verdict, Satisfied) or step.verdict.warnings:
             yield from _step_lines(stream, step, width, verbose, diff)
+    for why, names in skipped.items():
+        first, *others = wrapped(f"{', '.join(names)}: {why}", stream.width, " " * 11, "  skipped  ")
+        yield first.replace("skipped", stream.paint("skipped", "skipped"), 1)
+        yield from others
 
 
 def in_short(plan: Plan) -> str:

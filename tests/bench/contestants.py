@@ -19,6 +19,8 @@ from fleet.remote.script import root_document
 from .world import World
 
 AT_ONCE = 50
+_WITH_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""As an installed program has it, wherever the benchmark itself is run from."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def fleet(world: World, count: int) -> Contestant:
     inventory = world.file(f"fleet-{count}.yml", yaml.safe_dump({"defaults": defaults, "hosts": hosts}, sort_keys=False))
     words = (sys.executable, "-m", "fleet", "provision", "--all", "-i", str(inventory), "-F", str(world.ssh_config))
     proof = rf"^provision: {count} hosts in .*: {count} ok; 0 steps changed\.$"
-    return Contestant("fleet", words, world.project.environment(**_path()), world.folder, proof)
+    return Contestant("fleet", words, world.project.environment(**_WITH_BYTECODE), world.folder, proof)
 
 
 def floor(world: World, count: int) -> Contestant:
@@ -74,7 +76,3 @@ def ssh_options(world: World) -> list[str]:
         "BatchMode": "yes",
     }
     return ["-F", str(world.ssh_config), *(part for key, value in options.items() for part in ("-o", f"{key}={value}"))]
-
-
-def _path() -> dict[str, str]:
-    return {"PYTHONDONTWRITEBYTECODE": ""}

@@ -65,7 +65,7 @@ def environment_of(requirement: str) -> Path:
 
     def build(folder: Path) -> None:
         subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-        pip = [str(folder / "venv" / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        pip = [str(folder / "venv" / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         subprocess.run([*pip, requirement], check=True)
 
     recipe = f"{requirement} {sys.version}"
@@ -83,7 +83,8 @@ def pyinfra(world: World, count: int) -> Contestant:
     deploy = world.file("pyinfra_deploy.py", _DEPLOY)
     python = environment_of("pyinfra>=3.2")
     words = (str(python), "-m", "pyinfra", "-y", "--parallel", str(AT_ONCE), str(inventory), str(deploy))
-    return Contestant("pyinfra", words, _environment(world), world.folder, r"^\s*Grand total.*-\s*-\s*$|No changes|0 changed")
+    unchanged = rf"^\s*Grand total\s+{8 * count}\s+-\s+-\s+{8 * count}\s*$"
+    return Contestant("pyinfra", words, _environment(world), world.folder, unchanged)
 
 
 def ansible(world: World, count: int) -> Contestant:

@@ -69,6 +69,7 @@ FRESH = _steps(
     ),
     images=Blocked("there is no nginx:1.29 for linux/arm/v7", "take another tag, or remove it from images.pull"),
     compose=Skipped("images is blocked"),
+    group=Skipped("images is blocked"),
 )
 
 # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,7 +89,7 @@ def test_a_plan() -> None:
                             2.1.9
           blocked  images   there is no nginx:1.29 for linux/arm/v7
                             hint: take another tag, or remove it from images.pull
-          skipped  compose  images is blocked
+          skipped  compose, group: images is blocked
 
         desk: 0 changes (recipe docker)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 
 import pytest
@@ -41,6 +42,17 @@ def test_missing_tool_is_silent() -> None:
     done = subprocess.run(["dash"], input=script(PROBES, "n0").user, text=True, capture_output=True, check=False, timeout=20)
     assert done.stderr == ""
     assert done.stdout.endswith("@fleet n0 end-user\n")
+
+
+def test_answer_leaves_the_host_in_one_piece() -> None:
+    """One write for all probes, since sshd sends a packet for each; on a socket of datagrams, writes can be counted."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        subprocess.run(["dash"], input=script(PROBES, "n0").user.encode(), stdout=theirs, check=False, timeout=20)
+        assert ours.recv(65536).endswith(b"@fleet n0 end-user\n")
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            ours.recv(65536)
 
 
 def test_without_root_the_root_probes_are_unknown() -> None:
