@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet.errors import FleetError, Unreachable
+from fleet.errors import FleetError, RecipeError, Unreachable
 from fleet.events import Reporter
 from fleet.facts import BASE, named
 from fleet.fanout import Stop
@@ -100,8 +100,13 @@ class Job:
 
     @property
     def steps(self) -> tuple[Step[Any], ...]:
-        """The recipe's steps and what they require; with `--step` those named there."""
+        """The recipe's steps and what they require; with `--step` those named there, or RecipeError if it has them not."""
         own = chosen(STEPS, tuple(self.recipe.sections))
+        known = {step.name for step in own}
+        for name in self.run.only:
+            if name not in known:
+                hint = f"Add `{name}: {{}}` to it, or take a recipe that has it: --recipe NAME (`fleet recipes` lists them)."
+                raise RecipeError(f"the recipe {self.recipe.name} has no step {name}", hint)
         return chosen(own, self.run.only) if self.run.only else own
 
     def say(self, line: str, error: bool = False) -> None:

@@ -14,15 +14,14 @@ MODULES_THERE = '[ -d "/lib/modules/$(uname -r)" ] || ! ls -d /lib/modules/*/ker
 """An sh test: the running kernel has its modules, or no kernel has any, as in a container."""
 
 
-class KernelOptions(Options):
-    """Whether the host may be rebooted."""
+class RebootOptions(Options):
+    """Whether the host may be rebooted, for the steps that may want it."""
 
-    allow_reboot: bool = Field(
-        False, description="Reboot the host when the running kernel's modules are gone, or an update asks for it."
-    )
+    allow_reboot: bool = Field(False, description="Reboot the host where this step needs it.")
+    reboot_timeout: int = Field(600, ge=30, le=7200, description="Seconds to wait until it is back.")
 
 
-class KernelStep(Step[KernelOptions]):
+class KernelStep(Step[RebootOptions]):
     """Reboots into an upgraded kernel where that is allowed; refuses to install an engine that could not start."""
 
     name = "kernel"
@@ -30,9 +29,9 @@ class KernelStep(Step[KernelOptions]):
     requires = ("apt",)
     means = True
     probes = (PACKAGES,)
-    options = KernelOptions
+    options = RebootOptions
 
-    def verdict(self, situation: Situation[KernelOptions]) -> Verdict:
+    def verdict(self, situation: Situation[RebootOptions]) -> Verdict:
         """A change only where a reboot is both due and allowed."""
         facts, machine = situation.facts, situation.facts[MACHINE]
         stale = stale_kernel(facts)
@@ -40,16 +39,16 @@ class KernelStep(Step[KernelOptions]):
             return Satisfied(f"{machine.kernel} runs")
         why = stale.why if stale else "an update waits for a reboot (/run/reboot-required)"
         if situation.options.allow_reboot:
-            return busy(facts) or Change(why, (_reboot(facts),), after=rebooted)
+            return busy(facts) or Change(why, (_reboot(facts, situation.options.reboot_timeout),), after=rebooted)
         if stale and not facts[PACKAGES].find("docker-ce"):
             return stale
         return Satisfied(f"{machine.kernel} runs", warnings=(f"{why}; --allow-reboot allows it",))
 
 
-def _reboot(facts: Facts) -> Reboot:
+def _reboot(facts: Facts, timeout: int) -> Reboot:
     if facts[MACHINE].modules_present:
-        return Reboot("an update waits for it")
-    return Reboot("into the installed kernel", MODULES_THERE, "rebooted, and the kernel that runs still has no modules")
+        return Reboot("an update waits for it", timeout=timeout)
+    return Reboot("into the installed kernel", MODULES_THERE, "rebooted, and the kernel that runs still has no modules", timeout)
 
 
 def stale_kernel(facts: Facts) -> Blocked | None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from pydantic import Field
-
 from fleet.facts.board import BOARD
 from fleet.facts.cmdline import CMDLINE, PLACES, Cmdline, enables_memory
 from fleet.facts.system import MACHINE
-from fleet.model import Action, Blocked, Change, Facts, Options, Reboot, Run, Satisfied, Situation, Step, Verdict
+from fleet.model import Action, Blocked, Change, Facts, Reboot, Run, Satisfied, Situation, Step, Verdict
 from fleet.shell import diff_lines, quote, script_of
-from fleet.steps.kernel import busy, rebooted
+from fleet.steps.kernel import RebootOptions, busy, rebooted
 
 WORD = "cgroup_enable=memory"
 BACKUP = ".fleet-backup"
@@ -29,22 +27,16 @@ IS_ON = "grep -qw memory /sys/fs/cgroup/cgroup.controllers || [ -d /sys/fs/cgrou
 _DISABLED = re.compile(r"(?<![^ \t])cgroup_disable=([^ \t]+)[ \t]*")
 
 
-class MemoryOptions(Options):
-    """Whether the host may be rebooted."""
-
-    allow_reboot: bool = Field(False, description="Change cmdline.txt and reboot a Raspberry Pi whose memory controller is off.")
-
-
-class MemoryStep(Step[MemoryOptions]):
+class MemoryStep(Step[RebootOptions]):
     """Switches the memory controller on where a Pi's firmware has switched it off."""
 
     name = "memory"
     title = "memory limits are kept"
     requires = ("apt",)
     probes = (CMDLINE,)
-    options = MemoryOptions
+    options = RebootOptions
 
-    def verdict(self, situation: Situation[MemoryOptions]) -> Verdict:
+    def verdict(self, situation: Situation[RebootOptions]) -> Verdict:
         """Satisfied, also with a warning where this is no Pi; else a word in a file, and a reboot."""
         facts, cmdline = situation.facts, situation.facts[CMDLINE]
         if is_on(facts):
@@ -59,7 +51,7 @@ class MemoryStep(Step[MemoryOptions]):
                 f"the memory controller is off, so that memory limits are not kept; {_todo(cmdline)}",
                 "Allow it with --allow-reboot (or memory: {allow_reboot: true} in the recipe); containers stop meanwhile.",
             )
-        return _change(cmdline)
+        return _change(cmdline, situation.options.reboot_timeout)
 
 
 _NOT_KEPT = (
@@ -123,12 +115,12 @@ def _todo(cmdline: Cmdline) -> str:
     return f"it takes {WORD} in {cmdline.path}, and a reboot"
 
 
-def _change(cmdline: Cmdline) -> Change:
+def _change(cmdline: Cmdline, timeout: int) -> Change:
     line = with_memory(cmdline.text)
     actions: list[Action] = []
     if not _is_right(cmdline):
         actions.append(Run(f"add {WORD} to {cmdline.path}", edit_script(cmdline.path, cmdline.text, line)))
-    actions.append(Reboot("the memory controller is switched on at boot", IS_ON, _UNMET))
+    actions.append(Reboot("the memory controller is switched on at boot", IS_ON, _UNMET, timeout))
     return Change(
         f"switch the memory controller on: {_todo(cmdline)}",
         tuple(actions),

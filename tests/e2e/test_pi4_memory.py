@@ -44,6 +44,7 @@ def _all(project: Project, *words: str) -> Said:
 def test_off_told_switched_on_and_kept(pi: EmulatedHost, project: Project) -> None:
     """The doctor finds it, the plan is blocked until a reboot is allowed, and then one run does it all, for good."""
     project.inventory([pi])
+    project.recipe("patient", include=["pi"], memory={"reboot_timeout": PATIENT})
     assert "memory" not in pi.read("/sys/fs/cgroup/cgroup.controllers").split()
     before, boot = pi.read(CMDLINE), pi.boot_id()
 
@@ -55,7 +56,7 @@ def test_off_told_switched_on_and_kept(pi: EmulatedHost, project: Project) -> No
     assert (memory["verdict"], CMDLINE in memory["why"], "--allow-reboot" in memory["hint"]) == ("blocked", True, True)
     assert (pi.read(CMDLINE), pi.boot_id()) == (before, boot)
 
-    done = _all(project, "provision", "--recipe", "pi", "--allow-reboot")
+    done = _all(project, "provision", "--recipe", "patient", "--allow-reboot")
     assert done.code == 0, done
     assert done.changed(pi.name) == ["memory", *BARE], done
     assert done.hosts()[pi.name]["proven"], done

@@ -18,6 +18,7 @@ from fleet.errors import (
     HostKeyError,
     Interrupted,
     RebootFailed,
+    RecipeError,
     RemoteError,
     Unreachable,
 )
@@ -198,6 +199,16 @@ def test_the_flag_allows_both_steps(job: Job) -> None:
     granted = {s.name for s in STEPS if getattr(options(s), "allow_reboot", False)}
     assert granted == {"memory", "kernel"} == set(ALLOWED["reboot"])
     assert not any(getattr(job.options_of(Facts({}))(s), "allow_reboot", False) for s in STEPS)
+
+
+def test_a_step_that_the_recipe_does_not_have(job: Job) -> None:
+    """`--step memory` needs a recipe with that step; the error says how to get one."""
+    alone = replace(job, run=replace(job.run, only=("memory",)))
+    with pytest.raises(RecipeError, match="the recipe docker has no step memory") as raised:
+        _ = alone.steps
+    assert "--recipe" in raised.value.hint
+    pi = replace(alone, recipe=job.run.recipes.load("pi"))
+    assert [step.name for step in pi.steps] == ["platform", "apt", "memory"]
 
 
 def test_a_plan_with_a_reboot_in_a_file(tmp_path: Path) -> None:
