@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from fleet.distros.base import IMAGE_PLATFORMS
 from fleet.errors import FleetError
-from fleet.facts import ACCOUNTS, SESSION
+from fleet.facts import ACCOUNTS, MACHINE, SESSION
 from fleet.job import Job
-from fleet.model import Change, Outcome, Plan, Satisfied, StepOutcome
-from fleet.proof import SECONDS, Proof, for_user, proof_script, read_proof
+from fleet.model import Change, Facts, Outcome, Plan, Satisfied, StepOutcome
+from fleet.proof import PLATFORMS, SECONDS, Proof, for_user, proof_script, read_proof
 from fleet.remote import execute
 from fleet.steps.group import GroupOptions, members
-from fleet.steps.platform import PLATFORM
 from fleet.tasks.probing import Proposal
 
 PROOF = "proof"
@@ -74,6 +74,18 @@ def users(proposal: Proposal) -> tuple[str, ...]:
     return (login,) if can else ("root",)
 
 
+def proof_platform(facts: Facts) -> str:
+    """What a container on this host is: its userland's architecture decides, whatever steps are wanted or left out."""
+    architecture = facts[MACHINE].architecture
+    found = IMAGE_PLATFORMS.get(architecture, "")
+    if found not in PLATFORMS:
+        raise FleetError(
+            f"Fleet has no program to prove Docker with on {architecture or 'an unknown architecture'}",
+            "Try it by hand: docker run --rm hello-world",
+        )
+    return found
+
+
 def _is_satisfied(plan: Plan, name: str) -> bool:
     """False also for a step that is not wanted, or was left out: that it can't be proven is no news then."""
     return any(p.step == name and isinstance(p.verdict, Satisfied) for p in plan.steps)
@@ -81,9 +93,8 @@ def _is_satisfied(plan: Plan, name: str) -> bool:
 
 def _prove_as(c: Any, job: Job, proposal: Proposal, user: str) -> Any:
     job.run.reporter.action(job.host.name, PROOF, f"run a container as {user}")
-    platform = proposal.facts[PLATFORM]
     script = proof_script(
-        platform=platform.image_platform if platform else "linux/amd64",
+        platform=proof_platform(proposal.facts),
         compose=_is_satisfied(proposal.plan, "compose"),
         tag=secrets.token_hex(4),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -125,3 +126,19 @@ def test_power_off_and_on(pi: EmulatedHost) -> None:
     pi.start()
     assert pi.boot_id() != before
     assert pi.ssh("hostname").stdout.strip() == pi.name
+
+
+def test_clones(pi: EmulatedHost, lab: Lab, project: Project) -> None:
+    """A provisioned Pi can be frozen, and others go on from there at once, each with a name, address and key of its own."""
+    layer = pi.freeze(lab.folder / "layers" / "pi4")
+    spec = replace(pi.spec, layer=str(layer))
+    clones = lab.up_many({"clone-a": spec, "clone-b": spec})
+    try:
+        project.inventory(clones.values())
+        said = _all(project, "provision")
+        assert said.code == 0, said
+        assert {name: host["result"] for name, host in said.hosts().items()} == {"clone-a": "unchanged", "clone-b": "unchanged"}
+        assert {host.ssh("hostname").stdout.strip() for host in clones.values()} == set(clones)
+    finally:
+        for host in clones.values():
+            host.destroy()

@@ -61,6 +61,9 @@ class Host:
             for part in ("docker", "containerd"):
                 command = ["cp", "-a", "--reflink=auto", f"{self.spec.layer}/{part}", str(self.folder / part)]
                 subprocess.run(command, check=True)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
         keys = new_host_keys(self.name)
         lay_out(self, Layers(self.folder / "upper", self.lowers()), keys)
         public = [key.content.split()[:2] for key in keys if key.path.endswith(".pub")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shlex
 import shutil
+import subprocess
 import tarfile
 import time
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from .snapshot import NAME, Booted, booted
 if TYPE_CHECKING:
     from tests.lab.lab import Lab
 
+FROZEN = "frozen"
 BOOT_TIMEOUT = 900
 """Half a minute on a quiet machine, four seconds from the snapshot."""
 
@@ -83,14 +85,15 @@ class EmulatedHost(Host):
         return [self.booted.root]
 
     def create(self) -> None:
-        """Lay the host's own files out, and copy the snapshot."""
-        super().create()
+        """Lay the host's own files out, and copy the snapshot: that of the first boot, or of its layer."""
+        (self.folder / "upper").mkdir()
+        self._lay_out()
         layers = Layers(self.folder / "upper", self.lowers())
         for path, content in models.FILES.items():
             if path not in self.spec.files:
                 layers.write(path, content, 0o755 if path.startswith("usr/bin/") else 0o644)
         booted = self.booted
-        disk.copy(self.machine.disk, booted.disk, booted.base)
+        disk.copy(self.machine.disk, Path(self.spec.layer, "disk.qcow2") if self.spec.layer else booted.disk, booted.base)
         if own := self._own_boot_files():
             firmware.write(self.machine.disk, own)
         shutil.rmtree(self.folder / "upper/boot/firmware", ignore_errors=True)
@@ -106,7 +109,7 @@ class EmulatedHost(Host):
     def start(self) -> None:
         """Begin with the snapshot the first time, else boot; and wait until people can log in."""
         booted, first = self.booted, self._personal.exists()
-        snapshot = NAME if first and not self._own_boot_files() else ""
+        snapshot = (FROZEN if self.spec.layer else NAME) if first and not self._own_boot_files() else ""
         more = {"bridge": self.lab.network.bridge, "addresses": ",".join(self._addresses()), "snapshot": snapshot}
         self.machine.run(booted.plan(self.machine, self._mac, **more), [hold(folder) for folder in booted.used()])
         if first:
@@ -127,8 +130,14 @@ class EmulatedHost(Host):
         return PERSONAL.format(now=int(time.time()), archive=archive, name=self.name, mac=self._mac, addresses=addresses)
 
     def freeze(self, layer: Path) -> Path:
-        """There are no layers to keep."""
-        raise self._no_overlay()
+        """Keep the running machine's state as `layer`, a folder to start others from; the host is gone then."""
+        self.machine.tell("ip address flush dev eth0; ip link set eth0 down; sync")
+        self.machine.save(FROZEN)
+        self.machine.kill()
+        layer.mkdir(parents=True)
+        shutil.move(self.machine.disk, layer / "disk.qcow2")
+        shutil.rmtree(self.folder)
+        return layer
 
     def wait_for_ssh(self, timeout: float = BOOT_TIMEOUT) -> None:
         """Wait until root can log in; RuntimeError with the end of the console otherwise."""
@@ -136,7 +145,15 @@ class EmulatedHost(Host):
             raise RuntimeError(f"Lab host {self.name} let nobody log in within {timeout:.0f} s:\n{self.machine.console()}")
 
     def _admits(self) -> bool:
-        return self.ssh("test ! -e /run/nologin", user="root", timeout=120).returncode == 0
+        return self._answer("test ! -e /run/nologin") is not None
+
+    def _answer(self, command: str) -> str | None:
+        """Return what root is told, None when nobody answers: a machine that reboots leaves connections hanging."""
+        try:
+            done = self.ssh(command, user="root", timeout=60)
+        except subprocess.TimeoutExpired:
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
 
     def boot_id(self) -> str:
         """Return what the kernel calls this boot."""
@@ -145,11 +162,8 @@ class EmulatedHost(Host):
     def wait_for_other_boot(self, old: str, timeout: float = BOOT_TIMEOUT) -> None:
         """Wait until the host, told to reboot, has another `boot_id` than `old` and admits users."""
 
-        def rebooted() -> bool:
-            done = self.ssh("cat /proc/sys/kernel/random/boot_id", user="root", timeout=120)
-            return done.returncode == 0 and done.stdout.strip() != old
-
-        wait_until(rebooted, timeout, pause=0.5)
+        command = "cat /proc/sys/kernel/random/boot_id"
+        wait_until(lambda: self._answer(command) not in (None, old), timeout, pause=0.5)
         self.wait_for_ssh(timeout)
 
     def _inside(self, command: str | Sequence[str]) -> list[str]:
