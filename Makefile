@@ -38,7 +38,7 @@ e2e: lab-setup
 # Where no lab can be, its tests are skipped and say why, unless FLEET_LAB_REQUIRED=1. Two workers: each has a lab of its own.
 test: lint types
 	$(PY) -m tests.lab setup || test "$$FLEET_LAB_REQUIRED" != 1
-	$(PY) -m pytest -n $(WORKERS) tests
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal tests
 
 # The emulated Pi's root, first boot and snapshot are made once, in some minutes, and kept with what the lab keeps.
 test-pi4: lab-setup

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from fleet.doctor import of_failure, sort
 from fleet.errors import NotSelected
 from fleet.events import Report
 from fleet.facts import named
@@ -66,6 +65,8 @@ def bad_steps(host: HostReport) -> tuple[StepOutcome, ...]:
 
 def findings_of(host: HostReport) -> tuple[Finding, ...]:
     """What `doctor` found, the worst first; that a host could not be looked at is a finding too."""
+    from fleet.doctor import of_failure, sort  # a run that is not the doctor's need not load it
+
     return sort((*((of_failure(host.host, host.failure),) if host.failure else ()), *host.findings))
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from fleet.doctor import compare
 from fleet.errors import FleetError, Interrupted, NotSelected
 from fleet.events import Report, Reporter, RunInfo
 from fleet.fanout import fan_out
@@ -67,6 +66,8 @@ def examine(run: Run, hosts: Sequence[Host], today: date) -> Report:
 
 
 def _compared(report: Report) -> Report:
+    from fleet.doctor import compare  # for this verb alone
+
     found = compare({host.host: host.facts for host in report.hosts if host.facts})
     return replace(report, hosts=tuple(h.but(findings=(*h.findings, *found.get(h.host, ()))) for h in report.hosts))
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from fleet import doctor as doctor_room
 from fleet.errors import CommandTimeout, FleetError, NotSelected
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.facts.daemon import DAEMON
@@ -108,6 +107,8 @@ def _difference(job: Job, step: str, verdict: Verdict) -> StepOutcome:
 
 def doctor(c: Any, job: Job, today: date) -> HostReport:
     """Probe with the doctor's own questions too, and say what is wrong."""
+    from fleet import doctor as doctor_room  # for this verb alone
+
     _stage(job, "probing")
     seconds = round_trip(c)
     found = _ask(c, job, (*PROBES, *doctor_room.PROBES)).but(doctor_room.ROUND_TRIP, seconds).but(doctor_room.TODAY, today)

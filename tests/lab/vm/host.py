@@ -92,8 +92,8 @@ class EmulatedHost(Host):
         for path, content in models.FILES.items():
             if path not in self.spec.files:
                 layers.write(path, content, 0o755 if path.startswith("usr/bin/") else 0o644)
-        booted = self.booted
-        disk.copy(self.machine.disk, Path(self.spec.layer, "disk.qcow2") if self.spec.layer else booted.disk, booted.base)
+        state = Path(self.spec.layer, "disk.qcow2") if self.spec.layer else self.booted.disk
+        disk.copy(self.machine.disk, state, self.booted.base)
         if own := self._own_boot_files():
             firmware.write(self.machine.disk, own)
         shutil.rmtree(self.folder / "upper/boot/firmware", ignore_errors=True)
@@ -108,10 +108,11 @@ class EmulatedHost(Host):
 
     def start(self) -> None:
         """Begin with the snapshot the first time, else boot; and wait until people can log in."""
-        booted, first = self.booted, self._personal.exists()
+        first = self._personal.exists()
         snapshot = (FROZEN if self.spec.layer else NAME) if first and not self._own_boot_files() else ""
         more = {"bridge": self.lab.network.bridge, "addresses": ",".join(self._addresses()), "snapshot": snapshot}
-        self.machine.run(booted.plan(self.machine, self._mac, **more), [hold(folder) for folder in booted.used()])
+        plan = self.booted.plan(self.machine, self._mac, **more)
+        self.machine.run(plan, [hold(folder) for folder in self.booted.used()])
         if first:
             self.machine.tell(self._personal_script(), BOOT_TIMEOUT)
             self._personal.unlink()

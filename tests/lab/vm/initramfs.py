@@ -23,10 +23,10 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 for module in $(cat /modules); do insmod /lib/$module; done
-address=
+addresses=
 for word in $(cat /proc/cmdline); do
     case $word in
-        lab.address=*) address=${word#*=} ;;
+        lab.address=*) addresses=${word#*=} ;;
     esac
 done
 tries=0
@@ -34,15 +34,12 @@ until [ -b /dev/vda2 ] || [ $tries -ge 300 ]; do sleep 0.1; tries=$((tries + 1))
 mount -t ext4 /dev/vda2 /root || { dmesg | tail -n 20; poweroff -f; }
 mkdir -p /root/boot/firmware
 mount -t vfat -o umask=0022 /dev/vda1 /root/boot/firmware
-if [ -n "$address" ]; then
-    ip address add "$address" dev eth0
-    ip link set eth0 up
-fi
+IFS=,
+for one in $addresses; do ip address add "$one" dev eth0 && ip link set eth0 up; done
+unset IFS
 umount /proc /sys
 exec switch_root /root /sbin/init
 """
-
-RECIPE = f"1 {NEEDED} {INIT}"
 
 
 def make(file: Path, modules: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.lab.cache import cached, say
 from tests.lab.identities import identity
 
-from . import disk, initramfs, supervise, tools
+from . import disk, firmware, initramfs, supervise, tools
 from .kernel import kernel
 from .machine import EmulatedMachine, Plan
 from .models import Kind
@@ -27,15 +27,9 @@ class Booted:
         self.kind = kind
         self.suite = suite
         self.root = arm_root(kind.architecture, suite)
-        parts = (
-            "1",
-            kind,
-            self.root.parent.name,
-            kernel().folder.name,
-            tools.tools().parent.name,
-            boot_files(kind),
-            supervise.MORE,
-        )
+        entries = (self.root.parent.name, kernel().folder.name, tools.tools().parent.name)
+        sources = [Path(str(module.__file__)).read_text() for module in (supervise, initramfs, disk, firmware)]
+        parts = ("1", kind, *entries, boot_files(kind), *sources)  # the state is only good for the very same devices
         self.folder = cached(f"vm-{kind.name}-{suite}", "\n".join(map(str, parts)), self._make)
 
     @property
