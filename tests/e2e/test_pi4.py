@@ -14,6 +14,7 @@ import pytest
 from tests.lab.box.programs import programs
 from tests.lab.fixtures import MakeHost
 from tests.lab.lab import Lab
+from tests.lab.network import NUMBERS
 from tests.lab.vm import emulation
 from tests.lab.vm.host import EmulatedHost
 from tests.lab.vm.models import PI4
@@ -26,8 +27,6 @@ BARE = ["keyring", "source", "engine", "group", "compose"]
 """What the recipe `docker` changes on a bare host."""
 PATIENT = 1800
 """Seconds for a run; some 90 on a quiet machine."""
-DEAD = "192.0.2.1"
-"""TEST-NET-1 of RFC 5737: nobody answers there."""
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +93,12 @@ def _docker_is_arm64(pi: EmulatedHost) -> None:
 def test_mixed_fleet(pi: EmulatedHost, fresh_host: MakeHost, project: Project) -> None:
     """In one run a PC is provisioned, the Pi needs nothing, and an address where nobody answers is told as such."""
     other = fresh_host("ubuntu-noble")
-    project.write_inventory({pi.name: project.entry(pi), other.name: project.entry(other), "dead": {"address": DEAD}})
+    dead = f"{project.lab.network.prefix}.{NUMBERS.stop}"
+    project.write_inventory({pi.name: project.entry(pi), other.name: project.entry(other), "dead": {"address": dead}})
     said = _all(project, "provision")
     assert said.code == 4, said
     results = {name: host["result"] for name, host in said.hosts().items()}
-    assert results == {pi.name: "unchanged", other.name: "changed", "dead": "unreachable"}, said
+    assert results == {pi.name: "ok", other.name: "changed", "dead": "unreachable"}, said
     assert said.changed(other.name) == BARE, said
 
 
@@ -137,7 +137,7 @@ def test_clones(pi: EmulatedHost, lab: Lab, project: Project) -> None:
         project.inventory(clones.values())
         said = _all(project, "provision")
         assert said.code == 0, said
-        assert {name: host["result"] for name, host in said.hosts().items()} == {"clone-a": "unchanged", "clone-b": "unchanged"}
+        assert {name: host["result"] for name, host in said.hosts().items()} == {"clone-a": "ok", "clone-b": "ok"}
         assert {host.ssh("hostname").stdout.strip() for host in clones.values()} == set(clones)
     finally:
         for host in clones.values():
