@@ -47,7 +47,7 @@ def test_sudo_with_a_password(user: str, identity: str, sudo: str, fresh_host: M
         done = project.fleet("provision", "--all", "--json", "-vv", **way)
     assert planned.code == 0, planned
     assert done.code == 0, done
-    assert any(f"as {user}" in line for line in done.hosts()[host.name]["proven"]), done
+    assert any(f"{user} ran a container" in line for line in done.hosts()[host.name]["proven"]), done
 
     assert any(CONTROL in line for line in seen), "the watch sees what is to be seen"
     assert [line for line in seen if CONTROL not in line] == []
@@ -137,7 +137,7 @@ def test_every_login_shell(converged: Callable[..., Host], project: Project) -> 
     for user in LOGINS[1:]:
         assert done.changed(user) == ["group"], done
     for user in LOGINS:
-        assert any(f"as {user}" in line for line in done.hosts()[user]["proven"]), done
+        assert any(f"{user} ran a container" in line for line in done.hosts()[user]["proven"]), done
     again = project.fleet("provision", "--all", "--json")
     assert again.json["totals"]["ok"] == len(LOGINS), again
 
@@ -152,5 +152,5 @@ def test_every_named_user_is_proven(converged: Callable[..., Host], project: Pro
     assert done.changed(host.name) == ["group"], done
     proven = "\n".join(done.hosts()[host.name]["proven"])
     for user in ("pi", "dashy", "nosudo"):
-        assert f"as {user}" in proven, done
+        assert f"{user} ran a container" in proven, done
     assert "docker" in host.ssh("id -Gn", user="nosudo").stdout.split()
