@@ -38,14 +38,15 @@ def reference(platform: str, tag: str = "") -> str:
 @cache
 def archive(platform: str, tag: str = "") -> bytes:
     """The image as a gzipped tar for `docker load`; ValueError for a platform that is not one of PLATFORMS."""
-    layer, config = _layer(platform), _config(platform)
+    layer, config = _layer(platform), _config(platform, tag)
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
     manifest = [{"Config": config_name, "RepoTags": [reference(platform, tag)], "Layers": ["layer.tar"]}]
     files = {"layer.tar": layer, config_name: config, "manifest.json": _json(manifest)}
     return gzip.compress(_tar(files, 0o644), mtime=0)
 
 
-def _config(platform: str) -> bytes:
+def _config(platform: str, tag: str = "") -> bytes:
+    """The tag is in a label, so that two proofs at once have images of their own: removing one must not touch the other."""
     program, variant = _program(platform)
     return _json(
         {
@@ -53,7 +54,7 @@ def _config(platform: str) -> bytes:
             **variant,
             "os": "linux",
             "created": "1970-01-01T00:00:00Z",
-            "config": {"Cmd": ["/hello"]},
+            "config": {"Cmd": ["/hello"], "Labels": {"fleet.proof": tag}},
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(_layer(platform)).hexdigest()}"]},
         }
     )
