@@ -137,7 +137,7 @@ def test_clones(pi: EmulatedHost, lab: Lab, project: Project) -> None:
         project.inventory(clones.values())
         said = _all(project, "provision")
         assert said.code == 0, said
-        assert {name: host["result"] for name, host in said.hosts().items()} == {"clone-a": "ok", "clone-b": "ok"}
+        assert {name: host["result"] for name, host in said.hosts().items()} == {"clone-a": "ok", "clone-b": "ok"}, said
         assert {host.ssh("hostname").stdout.strip() for host in clones.values()} == set(clones)
     finally:
         for host in clones.values():

@@ -131,8 +131,8 @@ class EmulatedHost(Host):
         return PERSONAL.format(now=int(time.time()), archive=archive, name=self.name, mac=self._mac, addresses=addresses)
 
     def freeze(self, layer: Path) -> Path:
-        """Keep the running machine's state as `layer`, a folder to start others from; the host is gone then."""
-        self.machine.tell("ip address flush dev eth0; ip link set eth0 down; sync")
+        """Let the boot end, and keep the running machine's state as `layer`, a folder to start others from; the host is gone then."""
+        self.machine.tell("systemctl is-system-running --wait; ip address flush dev eth0; ip link set eth0 down; sync")
         self.machine.save(FROZEN)
         self.machine.kill()
         layer.mkdir(parents=True)
