@@ -131,7 +131,7 @@ class EmulatedHost(Host):
         return PERSONAL.format(now=int(time.time()), archive=archive, name=self.name, mac=self._mac, addresses=addresses)
 
     def freeze(self, layer: Path) -> Path:
-        """Let the boot end, and keep the running machine's state as `layer`, a folder to start others from; the host is gone then."""
+        """When its boot is over, keep the machine's state as `layer`, to start others from; the host is gone then."""
         self.machine.tell("systemctl is-system-running --wait; ip address flush dev eth0; ip link set eth0 down; sync")
         self.machine.save(FROZEN)
         self.machine.kill()
