@@ -43,6 +43,11 @@ class Step(ABC, Generic[O]):
     means: ClassVar[bool] = False
     """True for a step that is of no use by itself: it changes nothing when all that require it can't go on."""
     probes: ClassVar[tuple[Probe[Any], ...]] = ()
+    paths: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Where its section names files of the laptop, such as ``("images", "*", "context")`` (``*``: any key or item).
+
+    A relative one is meant from the folder of the recipe that says it; a step is given the path as the laptop opens it.
+    """
     options: type[O]
 
     def queries(self, facts: Facts, options: O) -> tuple[Query[Any], ...]:

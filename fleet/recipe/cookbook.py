@@ -18,6 +18,7 @@ from fleet.files.documents import Document, load
 from fleet.files.problems import Place, Problem, explain, listing, placed, raise_all, show, suggest
 from fleet.model import Data
 from fleet.recipe import Head, Recipe, Steps
+from fleet.recipe.paths import from_folder
 from fleet.recipe.substitution import references
 
 FOLDER = Path("recipes")
@@ -111,7 +112,7 @@ class Recipes:
             for index, name in enumerate(head.include or ()):
                 included = self._include(document, index, name, folders, (*above, path))
                 below = below.under(included)
-            self._read[path] = below.under(_Layer.of(document))
+            self._read[path] = below.under(_Layer.of(document, self._steps))
         return self._read[path]
 
     def _include(self, document: Document, index: int, name: str, folders: Sequence[Path], above: tuple[Path, ...]) -> _Layer:
@@ -159,9 +160,9 @@ class _Layer:
     places: Mapping[Place, tuple[str, int | None]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, document: Document) -> _Layer:
-        """A checked document."""
-        data: dict[str, Any] = document.data
+    def of(cls, document: Document, steps: Steps) -> _Layer:
+        """A checked document, with the paths in it as the laptop opens them."""
+        data: dict[str, Any] = from_folder(document.data, steps, Path(document.path).parent)
         return cls(
             description=data.get("description") or "",
             sections={name: value or {} for name, value in data.items() if name not in Head.model_fields},

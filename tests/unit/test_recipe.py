@@ -464,3 +464,31 @@ def test_a_missing_option(tmp_path: Path, text: str, line: int | None) -> None:
     with pytest.raises(RecipeError, match="slice: the key 'slices' is missing") as caught:
         recipe.options(Slice(), Scope(facts={}))
     assert (caught.value.path, caught.value.line) == (str(tmp_path / "main.yml"), line)
+
+
+class _PathOptions(Options):
+    trees: dict[str, dict[str, str]] = Field(default_factory=dict)
+    parts: list[str] = Field(default_factory=list)
+
+
+class _PathStep(Step[_PathOptions]):
+    name = "paths"
+    title = "paths"
+    paths = (("trees", "*", "file"), ("parts", "*"))
+    options = _PathOptions
+
+    def verdict(self, situation: Situation[_PathOptions]) -> Verdict:
+        return Satisfied("")
+
+
+def test_paths_are_meant_from_the_recipes_folder(tmp_path: Path) -> None:
+    """Also when it is included from elsewhere; an absolute one and one that begins with a reference stay."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "recipe.yml").write_text(
+        "paths:\n  trees: {a: {file: a.txt, other: b.txt}}\n  parts: [x, /y, '${vars.z}/z']\nvars: {z: /z}\n"
+    )
+    (tmp_path / "top.yml").write_text("include: [deep]\n")
+    made = Recipes([tmp_path], (_PathStep(),)).load("top").options(_PathStep(), Scope({}, {}, ()))
+    folder = tmp_path / "deep"
+    assert made.trees == {"a": {"file": str(folder / "a.txt"), "other": "b.txt"}}
+    assert made.parts == [str(folder / "x"), "/y", "/z/z"]
