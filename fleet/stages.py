@@ -60,6 +60,11 @@ def command(run: Run, hosts: Sequence[Host], words: Sequence[str], *, sudo: bool
     return walk(run, hosts, Verb("run", "command", {"words": tuple(words), "sudo": sudo, "timeout": timeout}))
 
 
+def images(run: Run, hosts: Sequence[Host]) -> Report:
+    """`fleet images`: which images the hosts hold; nothing is changed."""
+    return walk(run, hosts, Verb("images", "images", {}))
+
+
 def examine(run: Run, hosts: Sequence[Host], today: date) -> Report:
     """`fleet doctor`: what is wrong with each host, and with them beside each other; nothing is changed."""
     return walk(run, hosts, Verb("doctor", "doctor", {"today": today.isoformat()}, _compared))

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
-from importlib import import_module
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from fleet import __version__
+from fleet.cli.lazy import LazyGroup
 from fleet.cli.options import Verbose
 from fleet.cli.session import Session
 from fleet.console import tell_data, tell_error
 from fleet.errors import FileError, FleetError, Interrupted, UsageError
 
-VERBS = ("init", "inventory", "hosts", "facts", "doctor", "plan", "provision", "verify", "validate", "run", "recipes", "schema")
+VERBS = (
+    "init",
+    "inventory",
+    "hosts",
+    "facts",
+    "doctor",
+    "plan",
+    "provision",
+    "verify",
+    "images",
+    "validate",
+    "run",
+    "recipes",
+    "schema",
+)
 """In the order of `fleet --help`; each is a module of this folder that has a typer app of one command.
 
 A new verb is a file here, a word in this tuple, and its tests.
@@ -28,27 +41,11 @@ _ALLOCATIONS = 50_000
 """Between two looks for garbage: at Python's own 700, looking takes a seventh of the time that importing takes."""
 
 
-class Verbs(TyperGroup):
-    """Loads a verb when it is asked for, so that the others cost nothing."""
+class Verbs(LazyGroup):
+    """The verbs."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in VERBS:
-            return None
-        command = typer.main.get_command(import_module(f"fleet.cli.{cmd_name}").app)
-        command.name = cmd_name
-        return command
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The verb, or an error with the one that may have been meant."""
-        if args[0] not in VERBS and not args[0].startswith("-"):
-            from fleet.files.problems import suggest
-
-            hint = f"verbs are: {', '.join(VERBS)}"
-            raise UsageError(f"there is no verb {args[0]!r}{suggest(args[0], VERBS)}", hint)
-        return super().resolve_command(ctx, args)
+    what = "verb"
+    modules: ClassVar[Mapping[str, str]] = {verb: f"fleet.cli.{verb}" for verb in VERBS}
 
 
 app = typer.Typer(

@@ -79,11 +79,15 @@ UNIT_STATES = Probe(
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image: its tags and digests as the Engine API has them (RepoTags, RepoDigests), and its platform."""
+    """One image: its tags and digests as the Engine API has them (RepoTags, RepoDigests), and its platform.
+
+    ``size`` is in bytes, and 0 where the daemon does not say it.
+    """
 
     tags: tuple[str, ...]
     digests: tuple[str, ...]
     platform: str
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,13 @@ def _json(text: str) -> dict[str, Any]:
 def _image(said: dict[str, Any]) -> Image:
     """One answer of the Engine API to GET /images/ID/json."""
     platform = "/".join(p for p in (said.get("Os"), said.get("Architecture"), said.get("Variant")) if isinstance(p, str) and p)
-    return Image(tuple(said.get("RepoTags") or ()), tuple(said.get("RepoDigests") or ()), platform)
+    size = said.get("Size")
+    return Image(
+        tags=tuple(said.get("RepoTags") or ()),
+        digests=tuple(said.get("RepoDigests") or ()),
+        platform=platform,
+        size=size if isinstance(size, int) else 0,
+    )
 
 
 _ASK = r"""

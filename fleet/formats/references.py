@@ -51,13 +51,15 @@ class Reference:
     @property
     def familiar(self) -> str:
         """As the daemon lists it: docker.io/library left out, the tag always there, but none beside a digest."""
-        name = self._short if self.registry == HUB else f"{self.registry}/{self.repository}"
+        name = self.repository_name
         return f"{name}@{self.digest}" if self.digest else f"{name}:{self.tag}"
 
     @property
-    def _short(self) -> str:
+    def repository_name(self) -> str:
+        """The repository as the daemon lists it: no docker.io/library, no tag, no digest."""
         official = self.repository.removeprefix("library/")
-        return self.repository if "/" in official else official
+        short = self.repository if "/" in official else official
+        return short if self.registry == HUB else f"{self.registry}/{self.repository}"
 
 
 def parse(text: str) -> Reference:

@@ -29,6 +29,12 @@ def facts(c: Any, recipe: str = "") -> HostReport:
     return walk(c, "facts", recipe, programs.facts)
 
 
+@task(name="images")  # type: ignore[untyped-decorator]
+def images(c: Any) -> HostReport:
+    """Ask the host for its images."""
+    return walk(c, "images", "", programs.images)
+
+
 @task(name="plan", help={"recipe": "recipe to plan for (default: the host's, or docker)"})  # type: ignore[untyped-decorator]
 def plan(c: Any, recipe: str = "") -> HostReport:
     """Say what would be changed; change nothing."""
@@ -61,6 +67,6 @@ def command(c: Any, words: Any, sudo: bool = False, timeout: float = 600.0) -> H
     return walk(c, "run", "", lambda c, job: programs.command(c, job, given, sudo, timeout))
 
 
-TASKS = Collection(facts, plan, provision, verify, doctor, command)
+TASKS = Collection(facts, images, plan, provision, verify, doctor, command)
 
-__all__ = ["TASKS", "command", "doctor", "facts", "plan", "provision", "verify"]
+__all__ = ["TASKS", "command", "doctor", "facts", "images", "plan", "provision", "verify"]

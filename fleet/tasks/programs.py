@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from fleet.errors import CommandTimeout, FleetError, NotSelected
+from fleet.errors import CommandTimeout, FleetError, NotSelected, RemoteError
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.facts.daemon import DAEMON
 from fleet.job import PROBES, Job, failure_of
@@ -29,6 +29,16 @@ def facts(c: Any, job: Job) -> HostReport:
     found = _ask(c, job)
     warnings = () if found[SUDO] in ROOT_WAYS else (f"sudo: {found[SUDO]}; what only root sees is unknown",)
     return HostReport(job.host.name, facts=found, steps=_warn("facts", warnings))
+
+
+def images(c: Any, job: Job) -> HostReport:
+    """Probe, as root: others may not ask the daemon. Fails where no daemon answers."""
+    _stage(job, "probing")
+    found = _ask(c, job)
+    probing.require_root(found)
+    if not found[DAEMON].version:
+        raise RemoteError("no Docker daemon answers on this host", f"fleet provision {job.host.name}")
+    return HostReport(job.host.name, facts=found)
 
 
 def plan(c: Any, job: Job) -> HostReport:

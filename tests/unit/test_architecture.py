@@ -26,6 +26,7 @@ ROOMS = (
     "doctor",
     "recipe",
     "schemas",
+    "lock",
     "plan",
     "events",
     "report",

@@ -99,7 +99,12 @@ def test_version_and_help(project: Path) -> None:
 def test_every_verb_has_help(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each option of each verb has a line."""
     for verb in app.VERBS:
-        assert main([verb, *(["import"] if verb == "inventory" else []), "--help"]) == 0
+        assert (
+            main(
+                [verb, *([{"inventory": "import", "images": "list"}[verb]] if verb in ("inventory", "images") else []), "--help"]
+            )
+            == 0
+        )
         assert "--json" in capsys.readouterr().out
 
 

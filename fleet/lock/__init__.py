@@ -1,0 +1,1 @@
+"""Which images the fleet is to have, by digest, and which it has."""

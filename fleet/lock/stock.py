@@ -1,0 +1,53 @@
+"""What the hosts hold: equal images of the fleet in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fleet.facts.daemon import Daemon, Image
+from fleet.formats.references import parse
+
+UNTAGGED = "<none>"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image as some hosts have it: its name, digest, platform and size in bytes (0: unknown).
+
+    ``digest`` is the one of the registry's index where the daemon knows it, else empty: a built or loaded image has none.
+    """
+
+    image: str
+    digest: str
+    platform: str
+    size: int
+    hosts: tuple[str, ...]
+
+
+def rows(daemons: Mapping[str, Daemon]) -> tuple[Row, ...]:
+    """The images of all hosts, by name; hosts in the order given."""
+    found: dict[tuple[str, str, str], list[tuple[str, int]]] = {}
+    for host, daemon in daemons.items():
+        for image in daemon.images:
+            for name, digest in _names(image):
+                found.setdefault((name, digest, image.platform), []).append((host, image.size))
+    return tuple(Row(*key, max(size for _, size in held), tuple(host for host, _ in held)) for key, held in sorted(found.items()))
+
+
+def _names(image: Image) -> tuple[tuple[str, str], ...]:
+    """Each tag with its digest; an image without a tag under its repository, or under no name at all."""
+    if image.tags:
+        return tuple((tag, digest_of(image, tag)) for tag in image.tags)
+    if image.digests:
+        return tuple((f"{name}:{UNTAGGED}", digest) for name, _, digest in (d.partition("@") for d in image.digests))
+    return ((UNTAGGED, ""),)
+
+
+def digest_of(image: Image, reference: str) -> str:
+    """The digest under which the image came from the reference's repository; empty when it did not come from there."""
+    try:
+        repository = parse(reference).repository_name
+    except ValueError:  # an odd name that the daemon allows and we don't
+        return ""
+    return next((digest for name, _, digest in (d.partition("@") for d in image.digests) if name == repository), "")

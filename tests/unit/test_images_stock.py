@@ -1,0 +1,44 @@
+"""`fleet images`: equal images of the fleet in one row."""
+
+from __future__ import annotations
+
+from fleet.facts.daemon import Daemon, Image
+from fleet.lock.stock import Row, rows
+
+INDEX, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+
+
+def _daemon(*images: Image) -> Daemon:
+    return Daemon("28.5.2", images=images)
+
+
+def test_equal_images_share_a_row_and_others_do_not() -> None:
+    """The same tag with another digest or platform is another row; the hosts stand in the order of the run."""
+    python = Image(("python:3.12-slim",), (f"python@{INDEX}",), "linux/amd64", 100)
+    older = Image(("python:3.12-slim",), (f"python@{OTHER}",), "linux/amd64", 90)
+    arm = Image(("python:3.12-slim",), (f"python@{INDEX}",), "linux/arm64/v8", 110)
+    found = rows({"pi-b": _daemon(arm), "nas": _daemon(python), "desk": _daemon(python), "old": _daemon(older)})
+    assert found == (
+        Row("python:3.12-slim", INDEX, "linux/amd64", 100, ("nas", "desk")),
+        Row("python:3.12-slim", INDEX, "linux/arm64/v8", 110, ("pi-b",)),
+        Row("python:3.12-slim", OTHER, "linux/amd64", 90, ("old",)),
+    )
+
+
+def test_names_of_images_that_are_not_tagged_or_not_pulled() -> None:
+    """A digest counts for its own repository only; an untagged image is shown under its repository, a nameless one as none."""
+    found = rows(
+        {
+            "nas": _daemon(
+                Image(("mine:1", "python:mine"), (f"python@{INDEX}",), "linux/amd64"),
+                Image((), (f"ghcr.io/a/b@{OTHER}",), "linux/amd64"),
+                Image((), (), "linux/amd64"),
+            )
+        }
+    )
+    assert [(row.image, row.digest) for row in found] == [
+        ("<none>", ""),
+        ("ghcr.io/a/b:<none>", OTHER),
+        ("mine:1", ""),
+        ("python:mine", INDEX),
+    ]
