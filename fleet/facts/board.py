@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from fleet.facts.framing import pairs
+from fleet.formats.revision import Revision, decode, from_bytes
 from fleet.model import Probe
-
-_SOCS = {0: "BCM2835", 1: "BCM2836", 2: "BCM2837", 3: "BCM2711", 4: "BCM2712"}
-_NEW_STYLE = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
     """The hardware. ``model`` is the device tree's own words and empty on a PC; memory and swap are in KiB.
 
-    ``cpu_level`` is v6, v7 or v8 on ARM, and empty elsewhere.
+    ``cpu_level`` is v6, v7 or v8 on ARM, and empty elsewhere. ``kernel_bits`` is 64 when the kernel is one for 64 bits.
     """
 
     model: str = ""
@@ -25,6 +22,7 @@ class Board:
     cpu_level: str = ""
     memory_kib: int = 0
     swap_kib: int = 0
+    kernel_bits: int = 0
 
     @property
     def is_raspberry_pi(self) -> bool:
@@ -32,41 +30,40 @@ class Board:
         return "Raspberry Pi" in self.model
 
     @property
-    def soc(self) -> str:
-        """The chip, decoded from the revision code; empty when there is none. Other boards have a Revision line too."""
-        return soc(self.revision) if self.is_raspberry_pi else ""
+    def pi(self) -> Revision:
+        """What the revision code says, on a Raspberry Pi: other boards have a Revision line too."""
+        return decode(self.revision) if self.is_raspberry_pi else Revision()
 
-
-def soc(revision: str) -> str:
-    """The system on chip of a revision code (hexadecimal): bits 12 to 15 of a new-style code.
-
-    Old-style codes (bit 23 clear) all belong to the first Pi. Source: raspberrypi/documentation,
-    revision-codes.adoc.
-    """
-    if not re.fullmatch(r"[0-9a-fA-F]{4,8}", revision):
-        return ""
-    code = int(revision, 16)
-    if not code & _NEW_STYLE:
-        return "BCM2835" if code else ""
-    return _SOCS.get((code >> 12) & 0xF, "")
+    @property
+    def cpu_bits(self) -> int:
+        """64 or 32: what the processor can do, whatever runs on it; 0 where nothing tells."""
+        return self.pi.cpu_bits or self.kernel_bits
 
 
 def read_board(text: str) -> Board:
     """Read the answer of the probe ``board``."""
     found = pairs(text)
     board = Board(
-        model=found.get("model", ""),
-        revision=found.get("Revision", ""),
+        model=found.get("model") or found.get("Model") or "",
+        revision=found.get("Revision") or from_bytes(found.get("dt_revision", "")),
         cpu=found.get("model name") or found.get("Processor") or "",
         memory_kib=_kib(found.get("MemTotal", "")),
         swap_kib=_kib(found.get("SwapTotal", "")),
+        kernel_bits=_kernel_bits(found.get("uname", "")),
     )
     return replace(board, cpu_level=_cpu_level(found.get("uname", ""), board))
 
 
+def _kernel_bits(machine: str) -> int:
+    """64 for a kernel of 64 bits. One of 32 bits tells nothing of the processor, save on ARMv6 and older."""
+    if machine in ("x86_64", "aarch64", "riscv64", "ppc64le", "s390x", "armv8l"):
+        return 64
+    return 32 if machine.startswith(("armv4", "armv5", "armv6")) else 0
+
+
 def _cpu_level(machine: str, board: Board) -> str:
     """The kernel of an ARMv6 Pi says "CPU architecture: 7", so only its name and the model name tell (containerd/platforms)."""
-    if machine.startswith("armv6") or "ARMv6" in board.cpu or board.soc == "BCM2835":
+    if machine.startswith("armv6") or "ARMv6" in board.cpu or board.pi.soc == "BCM2835":
         return "v6"
     if machine.startswith("armv7"):
         return "v7"
@@ -78,12 +75,15 @@ def _kib(text: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
+# Kernels that are not Raspberry Pi's own have no Revision in /proc/cpuinfo; the firmware puts it into the device tree too.
 BOARD = Probe(
     name="board",
     script="""
+f=/proc/device-tree/system/linux,revision
 printf 'uname='; uname -m || echo
 printf 'model='; tr -d '\\000\\n' </proc/device-tree/model; echo
-awk -F'[ \\t]*:[ \\t]*' '/^(model name|Processor|Revision|MemTotal|SwapTotal)/ && !seen[$1]++ { print $1 "=" $2 }' \\
+[ ! -r "$f" ] || printf 'dt_revision=%s\\n' "$(od -An -v -tx1 "$f")"
+awk -F'[ \\t]*:[ \\t]*' '/^(model name|Processor|Revision|Model|MemTotal|SwapTotal)/ && !seen[$1]++ { print $1 "=" $2 }' \\
   /proc/cpuinfo /proc/meminfo
 """,
     parse=read_board,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.facts.accounts import read_accounts, read_session
-from fleet.facts.board import read_board, soc
+from fleet.facts.board import read_board
 from fleet.facts.daemon import read_daemon, read_units
 from fleet.facts.packages import is_release, is_within, read_packages, upstream
 from fleet.facts.plugins import PACKAGE_PATH, Plugins, read_plugins
@@ -28,6 +28,7 @@ from fleet.facts.sources import (
 )
 from fleet.facts.system import Disk, read_disk, read_machine, read_os_release
 from fleet.formats.debversion import compare
+from fleet.formats.revision import Revision, decode, from_bytes
 from tests.support.network import DOCKER_FINGERPRINT, DOCKER_KEY
 
 # ── system ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -72,26 +73,76 @@ def test_disk_takes_the_file_system_that_holds_the_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("revision", "expected"),
+    ("code", "expected"),
     [
-        ("0002", "BCM2835"),  # 1B, old style
-        ("1000010", "BCM2835"),  # 1B+, old style with the warranty bit
-        ("900093", "BCM2835"),  # Zero
-        ("9000c1", "BCM2835"),  # Zero W
-        ("a01041", "BCM2836"),  # 2B
-        ("a22042", "BCM2837"),  # 2B with BCM2837
-        ("a02082", "BCM2837"),  # 3B
-        ("902120", "BCM2837"),  # Zero 2 W
-        ("c03114", "BCM2711"),  # 4B
-        ("d04170", "BCM2712"),  # 5
-        ("0000", ""),
-        ("", ""),
-        ("not hex", ""),
+        ("0002", Revision("B", "1.0", "BCM2835", 256, 32)),
+        ("000e", Revision("B", "2.0", "BCM2835", 512, 32)),
+        ("0015", Revision("A+", "1.1", "BCM2835", 0, 32)),  # sold with two sizes
+        ("1000010", Revision("B+", "1.2", "BCM2835", 512, 32)),  # the warranty bit of old
+        ("900093", Revision("Zero", "1.3", "BCM2835", 512, 32)),
+        ("9000c1", Revision("Zero W", "1.1", "BCM2835", 512, 32)),
+        ("a01041", Revision("2B", "1.1", "BCM2836", 1024, 32)),
+        ("a22042", Revision("2B", "1.2", "BCM2837", 1024, 64)),
+        ("a02082", Revision("3B", "1.2", "BCM2837", 1024, 64)),
+        ("902120", Revision("Zero 2 W", "1.0", "BCM2837", 512, 64)),
+        ("2a02082", Revision("3B", "1.2", "BCM2837", 1024, 64)),  # the warranty bit
+        ("c03114", Revision("4B", "1.4", "BCM2711", 4096, 64)),
+        ("d03114", Revision("4B", "1.4", "BCM2711", 8192, 64)),
+        ("c03130", Revision("400", "1.0", "BCM2711", 4096, 64)),
+        ("d04170", Revision("5", "1.0", "BCM2712", 8192, 64)),
+        ("e04171", Revision("5", "1.1", "BCM2712", 16384, 64)),
+        ("b0c03114", Revision("4B", "1.4", "BCM2711", 4096, 64)),  # overvoltage and OTP bits
+        ("d0fff2", Revision("", "1.2", "", 8192, 64)),  # a board of the future
+        ("f04170", Revision("5", "1.0", "BCM2712", 0, 64)),  # a size that has no meaning yet
+        ("0000", Revision()),
+        ("00ff", Revision("", "", "BCM2835", 0, 32)),
+        ("", Revision()),
+        ("not hex", Revision()),
     ],
 )
-def test_soc_is_read_from_the_revision_code(revision: str, expected: str) -> None:
-    """The codes of raspberrypi/documentation, revision-codes.adoc."""
-    assert soc(revision) == expected
+def test_revision_codes_are_decoded(code: str, expected: Revision) -> None:
+    """The codes of raspberrypi/documentation, revision-codes.adoc; what is not known yet is left empty, not guessed."""
+    assert decode(code) == expected
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_any_revision_code_is_decoded(number: int) -> None:
+    """No code fails, and the device tree's four bytes say the same as /proc/cpuinfo."""
+    found = decode(f"{number:04x}")
+    assert found.cpu_bits in (0, 32, 64)
+    assert decode(from_bytes(number.to_bytes(4, "big").hex(" "))) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [(" 00 c0 31 14\n", "c03114"), ("00 00 00 0e", "000e"), ("00 c0", ""), ("", ""), ("xx", "")],
+)
+def test_revision_comes_from_the_device_tree_too(text: str, code: str) -> None:
+    """Kernels other than Raspberry Pi's own have no Revision in /proc/cpuinfo; od shows the bytes of the device tree."""
+    assert read_board(f"model=Raspberry Pi 4 Model B\ndt_revision={text.strip()}\n").revision == code
+
+
+def test_revision_of_the_kernel_comes_first() -> None:
+    """And only a Raspberry Pi's is decoded: other boards have a Revision line too."""
+    both = read_board("model=Raspberry Pi 4 Model B\ndt_revision=00 a0 20 82\nRevision=c03114\n")
+    assert (both.revision, both.pi.soc) == ("c03114", "BCM2711")
+    assert read_board("model=Banana Pi\nRevision=c03114\n").pi == Revision()
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"),
+    [
+        ("uname=armv7l\nmodel=Raspberry Pi 3 Model B\nRevision=a02082\n", 64),  # 32-bit system on a 64-bit processor
+        ("uname=armv7l\nmodel=Raspberry Pi 2 Model B\nRevision=a01041\n", 32),
+        ("uname=aarch64\n", 64),
+        ("uname=armv6l\n", 32),
+        ("uname=armv7l\n", 0),
+        ("uname=i686\n", 0),
+    ],
+)
+def test_bits_of_the_processor(text: str, bits: int) -> None:
+    """What the processor can do, whatever runs on it; unknown where a 32-bit kernel runs on a board without a code."""
+    assert read_board(text).cpu_bits == bits
 
 
 @pytest.mark.parametrize(
