@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from fleet.remote import Settings
 
 PROBES: tuple[Probe[Any], ...] = (*BASE, *(p for p in probes_of(STEPS) if p not in BASE))
-"""Every host is asked all of it, whatever its recipe, in one script that is the same for all."""
+"""All that a host can be asked for a plan."""
+
+
+def probes_for(steps: Iterable[str]) -> tuple[Probe[Any], ...]:
+    """What a host is asked for these steps and those that they require, in one script."""
+    return (*BASE, *(p for p in probes_of(chosen(STEPS, tuple(steps))) if p not in BASE))
+
 
 ALLOWED: Mapping[str, Mapping[str, str]] = {
     "removal": {"conflicts": "remove"},
@@ -34,6 +40,9 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "reboot": {"memory": "allow_reboot", "kernel": "allow_reboot"},
 }
 """What a flag of the command line allows: by step, the option of it that it sets."""
+
+
+_STILL_DONE = "; done with its defaults all the same, since others require it"
 
 
 class SudoPassword:
@@ -97,17 +106,37 @@ class Job:
     host: Host
     recipe: Recipe
     saved: SavedPlan | None = None
+    unmet: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def probes(self) -> tuple[Probe[Any], ...]:
+        """What the host is asked: the base, and what the steps of the recipe (or of a saved plan) need to know."""
+        return probes_for(self.saved.options if self.saved else self.recipe.sections)
+
+    def fitted(self, facts: Facts) -> Job:
+        """The job with only those sections of the recipe that are for a host with these facts."""
+        unmet = self.recipe.unmet(self._scope(facts))
+        if not unmet:
+            return self
+        recipe = self.recipe.without(frozenset(unmet))
+        still = {step.name for step in chosen(STEPS, tuple(recipe.sections))}
+        notes = ((name, f"{why}{_STILL_DONE if name in still else ''}") for name, why in unmet.items())
+        return replace(self, recipe=recipe, unmet=tuple(notes))
+
+    def _scope(self, facts: Facts) -> Scope:
+        return Scope(vars={**self.host.vars, **self.run.extra}, facts=named(facts))
 
     @property
     def steps(self) -> tuple[Step[Any], ...]:
         """The recipe's steps and what they require; with `--step` those named there, or RecipeError if it has them not."""
         own = chosen(STEPS, tuple(self.recipe.sections))
         known = {step.name for step in own}
+        elsewhere = {name for name, _ in self.unmet}
         for name in self.run.only:
-            if name not in known:
+            if name not in known | elsewhere:
                 hint = f"Add `{name}: {{}}` to it, or take a recipe that has it: --recipe NAME (`fleet recipes` lists them)."
                 raise RecipeError(f"the recipe {self.recipe.name} has no step {name}", hint)
-        return chosen(own, self.run.only) if self.run.only else own
+        return chosen(own, [name for name in self.run.only if name in known]) if self.run.only else own
 
     def say(self, line: str, error: bool = False) -> None:
         """Pass on a line that the host printed, without any password that it may have echoed."""
@@ -121,7 +150,7 @@ class Job:
 
     def options_of(self, facts: Facts) -> Callable[[Step[Any]], Options]:
         """How each step's options are found for this host; raises RecipeError with file and line."""
-        scope = Scope(vars={**self.host.vars, **self.run.extra}, facts=named(facts))
+        scope = self._scope(facts)
         return lambda step: self._allowed(step, self.recipe.options(step, scope))
 
     def _allowed(self, step: Step[Any], options: Options) -> Options:

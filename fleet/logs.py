@@ -73,6 +73,8 @@ class Logs(Reporter):
 
     def planned(self, host: str, plan: Plan) -> None:
         self._add(host, f"plan of recipe {plan.recipe}: {len(plan.changes)} to change, {len(plan.blocked)} blocked")
+        for name, why in plan.unmet:
+            self._add(host, f"  not for this host: {name}: {why}")
         for step in plan.steps:
             if isinstance(step.verdict, Change | Blocked):
                 word = "change" if isinstance(step.verdict, Change) else "blocked"

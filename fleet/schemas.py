@@ -6,11 +6,14 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from fleet.facts import KINDS, NAMES
 from fleet.inventory.schema import InventoryFile
 from fleet.model import Options
 from fleet.recipe import Head, Steps
+from fleet.recipe.conditions import KEY
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_WHEN_HERE = {"description": "Only for hosts with these facts.", "$ref": "#/$defs/when"}
 _REFERENCE = {"type": "string", "pattern": r"\$\{(vars|facts)\.[A-Za-z0-9_.]+\}"}
 
 
@@ -24,6 +27,9 @@ def recipe(steps: Steps) -> dict[str, Any]:
     models: list[type[Options]] = [step.options for step in steps]
     by_model, definitions = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     inner = {name: _loose(part) for name, part in definitions.get("$defs", {}).items()}
+    for model in models:
+        name = by_model[model, "validation"]["$ref"].rpartition("/")[2]
+        inner[name] = {**inner[name], "properties": {**inner[name].get("properties", {}), KEY: _WHEN_HERE}}
     sections = {
         step.name: {"description": step.title, "anyOf": [by_model[step.options, "validation"], {"type": "null"}]}
         for step in steps
@@ -36,8 +42,20 @@ def recipe(steps: Steps) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": {**head, **sections},
-        "$defs": {**inner, "reference": _REFERENCE},
+        "$defs": {**inner, "reference": _REFERENCE, "when": _when()},
     }
+
+
+def _when() -> dict[str, Any]:
+    """The facts that a section may be for, each with what it may be."""
+    facts = {name: {"description": text, "anyOf": _any_of(KINDS[name])} for name, text in NAMES.items()}
+    return {"type": ["object", "null"], "additionalProperties": False, "properties": facts}
+
+
+def _any_of(kind: type) -> list[dict[str, Any]]:
+    own: list[dict[str, Any]] = {bool: [{"type": "boolean"}], int: [{"type": "integer"}]}.get(kind, [])
+    values = [*own, {"type": "string", "minLength": 1}]
+    return [*values, {"type": "array", "minItems": 1, "items": {"anyOf": values}}, {"type": "null"}]
 
 
 def _loose(definition: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _list(session: Session, recipes: Recipes) -> int:
 
 
 def _show(session: Session, recipe: Recipe) -> int:
-    data: dict[str, Data] = {"vars": dict(recipe.vars), **{name: dict(values) for name, values in recipe.sections.items()}}
+    data: dict[str, Data] = {"vars": dict(recipe.vars), **{name: _section(recipe, name) for name in recipe.sections}}
     if session.screen.json:
         tell_json(session.screen, {"version": _VERSION, "name": recipe.name, "sources": recipe.sources, "recipe": data})
         return 0
@@ -63,6 +63,11 @@ def _show(session: Session, recipe: Recipe) -> int:
     for text, source in lines:
         tell_data(session.screen, f"{text:<{min(width, 60)}}  # {source}")
     return 0
+
+
+def _section(recipe: Recipe, name: str) -> dict[str, Data]:
+    when = recipe.conditions.get(name)
+    return {**({"when": dict(when)} if when else {}), **recipe.sections[name]}
 
 
 def _lines(recipe: Recipe, data: Mapping[str, Data], place: Place) -> Iterator[tuple[str, str]]:

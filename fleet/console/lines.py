@@ -38,6 +38,8 @@ class Lines(Reporter):
         self._tell(DETAIL, host, stage)
 
     def planned(self, host: str, plan: Plan) -> None:
+        for name, why in plan.unmet if self._verb == "provision" else ():
+            self._tell(DETAIL, host, f"not for this host: {name}: {why}")
         if plan.is_empty or self._verb != "provision":
             return
         names = ", ".join(step.step for step in plan.changes)

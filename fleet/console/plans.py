@@ -42,6 +42,8 @@ def _said(stream: Stream, plan: Plan, verbose: int, diff: bool) -> Iterator[str]
             skipped.setdefault(step.verdict.why, []).append(step.step)
         elif verbose or not isinstance(step.verdict, Satisfied) or step.verdict.warnings:
             yield from _step_lines(stream, step, width, verbose, diff)
+    for name, why in plan.unmet if verbose else ():
+        yield from wrapped(f"not for this host: {name}: {why}", stream.width, " " * 11, " " * 11)
     for why, names in skipped.items():
         first, *others = wrapped(f"{', '.join(names)}: {why}", stream.width, " " * 11, "  skipped  ")
         yield first.replace("skipped", stream.paint("skipped", "skipped"), 1)

@@ -16,8 +16,8 @@ from fleet.facts.plugins import PACKAGE_PATH, PLUGINS
 from fleet.facts.system import DISK, MACHINE, OS
 from fleet.model import Data, Facts, Probe
 
-BASE: tuple[Probe[Any], ...] = (OS, MACHINE, BOARD, SESSION, ACCOUNTS, DISK)
-"""What every host is asked, whatever its recipe."""
+BASE: tuple[Probe[Any], ...] = (OS, MACHINE, BOARD, SESSION, ACCOUNTS, DISK, PACKAGES, PLUGINS)
+"""What every host is asked, whatever its recipe: all that has a name."""
 
 NAMES: Mapping[str, str] = {
     "architecture": "dpkg's word for the userland: amd64, arm64, armhf",
@@ -92,11 +92,15 @@ def _compose(facts: Facts) -> str:
     return plugin.version if plugin else ""
 
 
+KINDS: Mapping[str, type] = {name: type(value) for name, value in named(Facts({})).items()}
+"""What a fact's value is: text, a number, or true and false."""
+
 __all__ = [
     "ACCOUNTS",
     "BASE",
     "BOARD",
     "DISK",
+    "KINDS",
     "MACHINE",
     "NAMES",
     "OS",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from operator import ge, gt, le, lt
 
 from fleet.errors import SelectionError
 from fleet.files.problems import listing, show, suggest
@@ -14,6 +15,8 @@ from fleet.model import Data, Host
 
 _FACT = "fact:"
 _IS_PATTERN = re.compile(r"[*?\[]")
+_COMPARISON = re.compile(r"(?P<sign><=?|>=?) *(?P<number>[0-9]+)")
+_SIGNS: Mapping[str, Callable[[int, int], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +65,23 @@ def select(
 def matches(facts: Mapping[str, Data], terms: Iterable[FactTerm]) -> bool:
     """True when a host with these facts has all that is asked for and nothing that is excluded.
 
-    Numbers are compared as text, true and false by these words, a list by each of its items. What a host does not know
-    of itself matches nothing.
+    What a host does not know of itself matches nothing.
     """
-    return all(_has(facts.get(term.name), term.pattern) is not term.excluded for term in terms)
+    return all(holds(facts.get(term.name), term.pattern) is not term.excluded for term in terms)
 
 
-def _has(value: Data, pattern: str) -> bool:
+def holds(value: Data, pattern: str) -> bool:
+    """True when a fact's value matches: a pattern of text, or for a number also a comparison such as ``>=1024``.
+
+    Numbers are text to a pattern, true and false are these words, of a list each item may match.
+    """
     if isinstance(value, list):
-        return any(_has(item, pattern) for item in value)
+        return any(holds(item, pattern) for item in value)
     if value is None:
         return False
+    comparison = _COMPARISON.fullmatch(pattern)
+    if comparison and isinstance(value, int) and not isinstance(value, bool):
+        return _SIGNS[comparison["sign"]](value, int(comparison["number"]))
     return fnmatchcase(str(value).lower() if isinstance(value, bool) else str(value), pattern)
 
 

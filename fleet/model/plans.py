@@ -17,11 +17,15 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be done on one host, in order. A value: equal plans do equal things."""
+    """What would be done on one host, in order. A value: equal plans do equal things.
+
+    ``unmet`` are the recipe's sections that are not for this host (`when`), each with the reason.
+    """
 
     host: str
     recipe: str
     steps: tuple[Planned, ...]
+    unmet: tuple[tuple[str, str], ...] = ()
 
     @property
     def changes(self) -> tuple[Planned, ...]:

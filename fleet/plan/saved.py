@@ -51,6 +51,7 @@ def plan_to_data(plan: Plan) -> dict[str, Any]:
         "host": plan.host,
         "recipe": plan.recipe,
         "steps": [{"step": p.step, **_verdict(p.verdict)} for p in plan.steps],
+        "not_for_this_host": [{"section": name, "why": why} for name, why in plan.unmet],
     }
 
 

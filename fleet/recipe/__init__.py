@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from fleet.errors import RecipeError, UsageError
 from fleet.files import fields
 from fleet.files.problems import Place, Problem, explain, placed, raise_all, show
 from fleet.model import Data, Options, Step
+from fleet.recipe import conditions
 from fleet.recipe.substitution import Scope, fill, lookup, references
 
 DEFAULT = "docker"
@@ -48,7 +49,10 @@ class Head(BaseModel):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Sections by step, vars, and where all of it was written. ``sources`` are the files, the including one last."""
+    """Sections by step, vars, and where all of it was written. ``sources`` are the files, the including one last.
+
+    ``conditions`` are the `when` of the sections that have one.
+    """
 
     name: str
     description: str
@@ -57,7 +61,9 @@ class Recipe:
     sources: tuple[str, ...]
     places: Mapping[Place, tuple[str, int | None]] = field(repr=False, compare=False, default_factory=dict)
     steps: Steps = field(repr=False, compare=False, default=())
+    conditions: Mapping[str, Mapping[str, Data]] = field(default_factory=dict)
     _made: dict[object, Options] = field(repr=False, compare=False, default_factory=dict)
+    _without: dict[frozenset[str], Recipe] = field(repr=False, compare=False, default_factory=dict)
 
     @cached_property
     def _references(self) -> Mapping[str, tuple[str, ...]]:
@@ -67,7 +73,21 @@ class Recipe:
     def used_vars(self) -> frozenset[str]:
         """The vars that the sections refer to."""
         names = [name for every in self._references.values() for name in every]
+        names += [name for when in self.conditions.values() for name in references(dict(when))]
         return frozenset(name.removeprefix("vars.") for name in names if name.startswith("vars."))
+
+    def unmet(self, scope: Scope) -> Mapping[str, str]:
+        """The sections that don't count on the host that the scope describes, each with the reason."""
+        scope = self._with_own_vars(scope)
+        found = {name: conditions.unmet(when, scope) for name, when in self.conditions.items()}
+        return {name: why for name, why in found.items() if why}
+
+    def without(self, names: frozenset[str]) -> Recipe:
+        """The recipe as if these sections were not written; one and the same for equal names."""
+        if names not in self._without:
+            kept = {name: data for name, data in self.sections.items() if name not in names}
+            self._without[names] = replace(self, sections=kept, conditions={}, _made={}, _without={})
+        return self._without[names]
 
     def options(self, step: Step[O], scope: Scope) -> O:
         """The options of a step on the host that the scope describes; a step without a section gets its defaults.
@@ -89,6 +109,8 @@ class Recipe:
         scope = self._with_own_vars(scope)
         readings = [_Reading(self, step, scope) for step in self.steps if step.name in self._wanted()]
         problems = [problem for reading in readings for problem in reading.result()[1]]
+        for name, when in self.conditions.items():
+            problems += conditions.problems(when, scope, (name, conditions.KEY))
         if problems:
             raise_all(placed(problems, self.locate), RecipeError)
 

@@ -18,6 +18,7 @@ from fleet.files.documents import Document, load
 from fleet.files.problems import Place, Problem, explain, listing, placed, raise_all, show, suggest
 from fleet.model import Data
 from fleet.recipe import Head, Recipe, Steps
+from fleet.recipe.conditions import KEY, misshapen
 from fleet.recipe.paths import from_folder
 from fleet.recipe.substitution import references
 
@@ -80,11 +81,12 @@ class Recipes:
         return Recipe(
             name=name,
             description=layer.description,
-            sections=layer.sections,
+            sections={n: {key: v for key, v in data.items() if key != KEY} for n, data in layer.sections.items()},
             vars=layer.vars,
             sources=layer.sources,
             places=layer.places,
             steps=self._steps,
+            conditions={name: when for name, data in layer.sections.items() if isinstance(when := data.get(KEY), dict)},
         )
 
     def _all(self) -> dict[str, Path]:
@@ -214,6 +216,8 @@ def _odd_sections(document: Document, steps: list[str]) -> Iterator[Problem]:
         elif name in steps and not isinstance(value, dict | None):
             hint = "leave the whole section out" if value is False else f"`{name}: {{}}` takes the defaults"
             yield Problem(f"{name}: expected keys with values, got {show(value)}", hint, (name,))
+        elif name in steps and isinstance(value, dict):
+            yield from misshapen(value.get(KEY), (name, KEY))
 
 
 def _references_in_vars(values: Data) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fleet import facts as facts_room
@@ -13,7 +13,7 @@ from fleet import plan as plan_room
 from fleet.errors import PlanError, SudoError
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.facts.accounts import NEEDS_PASSWORD, no_root
-from fleet.job import PROBES, Job
+from fleet.job import Job
 from fleet.model import Catalog, Facts, Options, Plan, Probe
 from fleet.plan import saved as saved_room
 from fleet.remote import probe as remote_probe
@@ -22,8 +22,10 @@ from fleet.shell import Secret
 from fleet.steps import STEPS
 
 
-def ask(c: Any, job: Job, probes: tuple[Probe[Any], ...] = PROBES) -> Facts:
-    """Probe the host; what needs root is unknown when there is no way to root. Asks for a sudo password at most once."""
+def ask(c: Any, job: Job, probes: tuple[Probe[Any], ...] = ()) -> Facts:
+    """Probe the host for all that its plan needs, or with ``probes`` for those. What needs root is unknown when there is no
+    way to root. Asks for a sudo password at most once."""
+    probes = probes or job.probes
     password = job.run.sudo.known  # another host's worker may have got it by the time this answer is here
     facts = _ask_once(c, job, probes, password)
     if facts[SUDO] == NEEDS_PASSWORD and password is None:
@@ -58,13 +60,15 @@ class Proposal:
 
 def propose(job: Job, facts: Facts) -> Proposal:
     """Build the plan, and look up on the way what only the network knows."""
+    job = job.fitted(facts)
     options_of = job.options_of(facts)
     return _built(job, facts, {step.name: options_of(step) for step in job.steps}, Catalog())
 
 
 def propose_again(job: Job, facts: Facts, before: Proposal) -> Proposal:
     """The plan from newer facts, for the same options and with what the network has said already."""
-    return _built(job, facts, before.options, before.catalog)
+    again = _built(job, facts, before.options, before.catalog)
+    return replace(again, plan=replace(again.plan, unmet=before.plan.unmet))
 
 
 def _built(job: Job, facts: Facts, options: Mapping[str, Options], catalog: Catalog) -> Proposal:
@@ -74,7 +78,7 @@ def _built(job: Job, facts: Facts, options: Mapping[str, Options], catalog: Cata
             job.host, job.recipe.name, steps, facts, lambda step: options[step.name], catalog, job.run.left_out
         )
         if isinstance(found, Plan):
-            return Proposal(found, catalog, options, facts)
+            return Proposal(replace(found, unmet=job.unmet), catalog, options, facts)
         job.run.stop.check()
         catalog = job.run.resolver.resolve(found.queries, catalog)
 

@@ -26,7 +26,7 @@ NEEDS_ENGINE = ("engine", "service")
 def facts(c: Any, job: Job) -> HostReport:
     """Probe, and no more."""
     _stage(job, "probing")
-    found = _ask(c, job)
+    found = _ask(c, job, PROBES)
     warnings = () if found[SUDO] in ROOT_WAYS else (f"sudo: {found[SUDO]}; what only root sees is unknown",)
     return HostReport(job.host.name, facts=found, steps=_warn("facts", warnings))
 
@@ -164,7 +164,7 @@ def _propose(c: Any, job: Job) -> Proposal:
     return probing.repeat(job, found)
 
 
-def _ask(c: Any, job: Job, probes: tuple[Probe[Any], ...] = PROBES) -> Facts:
+def _ask(c: Any, job: Job, probes: tuple[Probe[Any], ...] = ()) -> Facts:
     found = probing.ask(c, job, probes)
     if job.run.matches is not None and not job.run.matches(found):
         raise NotSelected(f"{job.host.name} does not match the facts asked for")

@@ -13,7 +13,9 @@ from pathlib import Path
 import yaml
 
 from fleet import facts
-from fleet.job import PROBES
+from fleet.job import probes_for
+from fleet.recipe import DEFAULT
+from fleet.recipe.cookbook import Recipes
 from fleet.remote.script import root_document
 
 from .world import World
@@ -53,7 +55,7 @@ def fleet(world: World, count: int) -> Contestant:
 def floor(world: World, count: int) -> Contestant:
     """One OpenSSH per host that sends what `fleet` sends, byte for byte: nobody can be quicker with a process per host."""
     nonce = "f" * 16
-    framed = facts.script(PROBES, nonce)
+    framed = facts.script(probes_for(Recipes().load(DEFAULT).sections), nonce)
     document = root_document(framed.root, 120.0, False, before=f"fleet_now={int(time.time())}\n{framed.user}")
     script = world.folder / "probe.sh"
     script.write_bytes(document)
