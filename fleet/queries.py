@@ -79,3 +79,20 @@ class ComposeQuery(Query[ComposeRelease]):
     releases: str
     version: str
     machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A build context as it is now: the digest of all that is in it, its files, and their bytes together."""
+
+    digest: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContextQuery(Query[Context]):
+    """The build context in this folder of the laptop, without what its .dockerignore leaves out."""
+
+    folder: str
+    dockerfile: str = "Dockerfile"

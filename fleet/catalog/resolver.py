@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fleet.catalog.downloads import download
 from fleet.errors import CatalogError
 from fleet.model import Catalog, Query, Unavailable
-from fleet.queries import ComposeQuery, ImageQuery, KeyQuery, SuiteQuery
+from fleet.queries import ComposeQuery, ContextQuery, ImageQuery, KeyQuery, SuiteQuery
 
 if TYPE_CHECKING:
     from fleet.catalog.http import Web
@@ -104,4 +104,8 @@ def _ask(web: Web, query: Query[Any]) -> object:
             from fleet.catalog.releases import compose
 
             return compose(web, query)
+        case ContextQuery():
+            from fleet.catalog.contexts import context
+
+            return context(query)
     raise TypeError(f"nobody can answer a {type(query).__name__}")

@@ -13,6 +13,9 @@ UNITS = ("docker.service", "containerd.service")
 
 SOCKET = "docker.socket"
 
+BUILT = "io.github.fleet.built"
+"""The label of an image that fleet built: a digest of all that it was built from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -81,13 +84,15 @@ UNIT_STATES = Probe(
 class Image:
     """One image: its tags and digests as the Engine API has them (RepoTags, RepoDigests), and its platform.
 
-    ``size`` is in bytes, and 0 where the daemon does not say it.
+    ``size`` is in bytes, and 0 where the daemon does not say it. ``built`` tells what fleet built it from (the label
+    `BUILT`), and is empty when fleet did not.
     """
 
     tags: tuple[str, ...]
     digests: tuple[str, ...]
     platform: str
     size: int = 0
+    built: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,10 @@ class Daemon:
     def has(self, reference: str) -> Image | None:
         """The image of this full reference (``docker.io`` and ``latest`` left out, as the daemon shows it)."""
         return next((i for i in self.images if reference in i.tags or reference in i.digests), None)
+
+    def without(self, tag: str) -> Daemon:
+        """With this tag taken off whatever image has it."""
+        return replace(self, images=tuple(replace(i, tags=tuple(t for t in i.tags if t != tag)) for i in self.images))
 
     def plus(self, image: Image) -> Daemon:
         """With one more image."""
@@ -141,11 +150,13 @@ def _image(said: dict[str, Any]) -> Image:
     """One answer of the Engine API to GET /images/ID/json."""
     platform = "/".join(p for p in (said.get("Os"), said.get("Architecture"), said.get("Variant")) if isinstance(p, str) and p)
     size = said.get("Size")
+    labels = (said.get("Config") or {}).get("Labels") or {}
     return Image(
         tags=tuple(said.get("RepoTags") or ()),
         digests=tuple(said.get("RepoDigests") or ()),
         platform=platform,
         size=size if isinstance(size, int) else 0,
+        built=str(labels.get(BUILT, "")),
     )
 
 

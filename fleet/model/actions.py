@@ -57,6 +57,21 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class SendContext:
+    """Bring a build context to the folder ``to`` of root's, of which only what differs is sent.
+
+    ``folder`` and ``dockerfile`` are the laptop's, and ``digest`` is what the plan saw of it; another one now stops the
+    action. ``tag`` is what it will be built to, for people.
+    """
+
+    tag: str
+    folder: str
+    dockerfile: str
+    digest: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reconnect:
     """Open a new connection: group membership is read at login only."""
 
@@ -77,7 +92,7 @@ class Reboot:
     timeout: int = 600
 
 
-Action = Run | Write | Remove | Download | Reconnect | Reboot
+Action = Run | Write | Remove | Download | SendContext | Reconnect | Reboot
 
 
 def title_of(action: Action) -> str:
@@ -91,6 +106,8 @@ def title_of(action: Action) -> str:
             return f"remove {path}"
         case Download(url, path):
             return f"bring {url.rpartition('/')[2]} to {path}"
+        case SendContext(tag):
+            return f"send the context of {tag}"
         case Reconnect(why):
             return f"log in again: {why}"
         case Reboot(why):

@@ -17,7 +17,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from fleet.errors import PlanError
 from fleet.model import Blocked, Catalog, Change, Options, Plan, Planned, Query, Satisfied, Skipped, Step, Unavailable, Verdict
-from fleet.queries import ComposeQuery, ComposeRelease, ImageQuery, Key, KeyQuery, RemoteImage, Suite, SuiteQuery
+from fleet.queries import (
+    ComposeQuery,
+    ComposeRelease,
+    Context,
+    ContextQuery,
+    ImageQuery,
+    Key,
+    KeyQuery,
+    RemoteImage,
+    Suite,
+    SuiteQuery,
+)
 
 VERSION = 1
 _MAKE = "Make one: fleet plan --all --out plan.json"
@@ -26,6 +37,7 @@ _FAMILIES: Mapping[str, tuple[type[Query[Any]], type[Any]]] = {
     "suite": (SuiteQuery, Suite),
     "image": (ImageQuery, RemoteImage),
     "compose": (ComposeQuery, ComposeRelease),
+    "context": (ContextQuery, Context),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from fleet.model import Probe, Step
 from fleet.steps.apt import AptStep
+from fleet.steps.builds import BuildsStep
 from fleet.steps.compose import ComposeStep
 from fleet.steps.conflicts import ConflictsStep
 from fleet.steps.engine import EngineStep
@@ -35,6 +36,7 @@ STEPS: tuple[Step[Any], ...] = (
     GroupStep(),
     ComposeStep(),
     ImagesStep(),
+    BuildsStep(),
 )
 
 

@@ -24,6 +24,7 @@ from fleet.model import (
     Remove,
     Run,
     Satisfied,
+    SendContext,
     Skipped,
     StepOutcome,
     Write,
@@ -32,6 +33,7 @@ from fleet.model import (
 from fleet.remote import execute, stage, upload
 from fleet.shell import check_unchanged, place_file, quote, script_of, write_file
 from fleet.steps import STEPS
+from fleet.tasks.contexts import send_context
 from fleet.tasks.fab import reconnect
 from fleet.tasks.rebooting import reboot
 
@@ -122,6 +124,8 @@ def _perform(c: Any, job: Job, step: str, action: Action) -> None:
                 _file_action(c, job, script_of(f"target={quote(path)}", check_unchanged(was), 'rm -f "$target"'))
             case Download():
                 _download(c, job, action)
+            case SendContext():
+                send_context(c, action, lambda script, timeout: _as_root(c, job, script, timeout), job.say)
             case Reconnect():
                 reconnect(c)
             case Reboot():

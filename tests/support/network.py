@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from fleet.model import Catalog, Query, Unavailable
 from fleet.queries import (
     ComposeQuery,
     ComposeRelease,
+    Context,
+    ContextQuery,
     ImageQuery,
     Key,
     KeyQuery,
@@ -32,6 +35,7 @@ NUMBERS = {
 
 IMAGES = {
     "busybox": ("linux/amd64", "linux/arm64/v8", "linux/arm/v7", "linux/arm/v6"),
+    "busybox:1.35": ("linux/amd64", "linux/arm64/v8"),
     "alpine:3.22": ("linux/amd64", "linux/arm64/v8", "linux/arm/v7", "linux/arm/v6"),
     "example/no-arm32": ("linux/amd64", "linux/arm64"),
 }
@@ -60,6 +64,10 @@ def answer(query: Query[Any]) -> object:
             return suite(query)
         case ImageQuery(reference) if reference in IMAGES:
             return RemoteImage("sha256:" + "0" * 64, IMAGES[reference])
+        case ContextQuery("/nowhere"):
+            return Unavailable("the build context /nowhere is no folder", "Name a folder, from the folder of the recipe.")
+        case ContextQuery(folder, dockerfile):
+            return Context(hashlib.sha256(f"{folder} {dockerfile}".encode()).hexdigest(), 3, 1024)
         case ComposeQuery(_, version, machine):
             wanted = version or "5.5.1"
             return ComposeRelease(wanted, f"https://example.org/v{wanted}/docker-compose-linux-{machine}", "1" * 64)
