@@ -14,6 +14,7 @@ from fleet.facts.daemon import DAEMON
 from fleet.lock.stock import Row, rows
 from fleet.model import Blocked, Change, Facts, Finding, HostReport, Outcome, Plan, Result, StepOutcome
 from fleet.plan.saved import plan_to_data
+from fleet.shell import Secret
 
 VERSION = 1
 """Of the JSON: it is raised when something in it is renamed, removed or means something else."""
@@ -184,4 +185,6 @@ def _plain(value: object) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, (set, frozenset)):
         return sorted(_plain(item) for item in value)
+    if isinstance(value, Secret):
+        return str(value)
     return value.value if isinstance(value, Enum) else value

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fleet.facts.daemon_json import without_logins
+from fleet.facts.docker_info import Info, read_info
 from fleet.model import Probe
 
 UNITS = ("docker.service", "containerd.service")
@@ -19,13 +22,17 @@ BUILT = "io.github.fleet.built"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One systemd unit, in the words of systemctl(1): load, active and unit file state, and the last result."""
+    """One systemd unit, in the words of systemctl(1): load, active and unit file state, and the last result.
+
+    ``flags`` are the words after the program's name in its ExecStart.
+    """
 
     name: str
     load: str = ""
     active: str = ""
     enabled: str = ""
     result: str = ""
+    flags: tuple[str, ...] = ()
 
     @property
     def is_running(self) -> bool:
@@ -67,14 +74,23 @@ def read_units(text: str) -> Units:
                     active=said.get("ActiveState", ""),
                     enabled=said.get("UnitFileState", ""),
                     result=said.get("Result", ""),
+                    flags=_flags(said.get("ExecStart", "")),
                 )
             )
     return Units(tuple(units))
 
 
+def _flags(text: str) -> tuple[str, ...]:
+    """Of ``{ path=/usr/bin/dockerd ; argv[]=/usr/bin/dockerd -H fd:// ; ignore_errors=no ; … }``."""
+    found = re.search(r"argv\[\]=(.*?) ; ignore_errors=", text)
+    return tuple(without_logins(word) for word in found[1].split()[1:]) if found else ()
+
+
+_ASKED = "Id,LoadState,ActiveState,UnitFileState,Result,ExecStart"
+
 UNIT_STATES = Probe(
     name="units",
-    script=f"timeout -k 1 20 systemctl show -p Id,LoadState,ActiveState,UnitFileState,Result {' '.join(UNITS)} {SOCKET}",
+    script=f"timeout -k 1 20 systemctl show -p {_ASKED} {' '.join(UNITS)} {SOCKET}",
     parse=read_units,
     unknown=Units(),
 )
@@ -99,13 +115,14 @@ class Image:
 class Daemon:
     """What dockerd answers to root; ``version`` is empty when it does not answer.
 
-    ``running`` counts containers, and is None when the daemon answers but not to that.
+    ``running`` counts containers, and is None when the daemon answers but not to that. ``info`` is None when it was not told.
     """
 
     version: str = ""
     running: int | None = 0
     live_restore: bool = False
     images: tuple[Image, ...] = ()
+    info: Info | None = None
 
     def has(self, reference: str) -> Image | None:
         """The image of this full reference (``docker.io`` and ``latest`` left out, as the daemon shows it)."""
@@ -129,11 +146,13 @@ def read_daemon(text: str) -> Daemon:
             said.setdefault(key, []).append(value)
     version = said.get("version", [""])[0]
     running = said.get("running", [""])[0]
+    info = read_info(_json(said.get("info", [""])[0]))
     return Daemon(
         version=version,
         running=int(running) if running.isdecimal() else None if version else 0,
-        live_restore=_json(said.get("config", [""])[0]).get("live-restore") is True,
+        live_restore=info.live_restore if info else _json(said.get("config", [""])[0]).get("live-restore") is True,
         images=tuple(_image(_json(value)) for value in said.get("image", [])),
+        info=info,
     )
 
 
@@ -173,6 +192,7 @@ sub get {
 my ($head, $running) = get("/containers/json");
 exit unless $head =~ m{^Server: Docker/(\S+)}mi;
 print "version\t$1\nrunning\t", scalar(() = $running =~ /"Id":"[0-9a-f]{64}","Names":/g), "\n";
+my $info = (get("/info"))[1]; print "info\t$info\n" if $info;
 my %ids = map { $_ => 1 } (get("/images/json"))[1] =~ /"Id":"(sha256:[0-9a-f]{64})"/g;
 for (sort keys %ids) { my $image = (get("/images/$_/json"))[1]; print "image\t$image\n" if $image }
 """

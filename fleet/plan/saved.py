@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from fleet.errors import PlanError
+from fleet.facts.daemon_json import without_logins
 from fleet.model import Blocked, Catalog, Change, Options, Plan, Planned, Query, Satisfied, Skipped, Step, Unavailable, Verdict
 from fleet.queries import (
     ComposeQuery,
@@ -86,7 +87,9 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    """An action's fields, without the passwords of proxies that a file on the host may hold: it is read again when it is due."""
+    found = ((name, getattr(value, name)) for name in value.__dataclass_fields__)
+    return {name: without_logins(field) if isinstance(field, str) else field for name, field in found}
 
 
 def to_data(plan: Plan, machine_id: str, options: Mapping[str, Options], catalog: Catalog) -> dict[str, Any]:

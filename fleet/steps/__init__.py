@@ -13,9 +13,11 @@ from fleet.steps.apt import AptStep
 from fleet.steps.builds import BuildsStep
 from fleet.steps.compose import ComposeStep
 from fleet.steps.conflicts import ConflictsStep
+from fleet.steps.daemon import DaemonStep
 from fleet.steps.engine import EngineStep
 from fleet.steps.group import GroupStep
 from fleet.steps.images import ImagesStep
+from fleet.steps.journal import JournalStep
 from fleet.steps.kernel import KernelStep
 from fleet.steps.keyring import KeyringStep
 from fleet.steps.memory import MemoryStep
@@ -28,10 +30,12 @@ STEPS: tuple[Step[Any], ...] = (
     AptStep(),
     MemoryStep(),
     KernelStep(),
+    JournalStep(),
     KeyringStep(),
     SourceStep(),
     ConflictsStep(),
     EngineStep(),
+    DaemonStep(),
     ServiceStep(),
     GroupStep(),
     ComposeStep(),

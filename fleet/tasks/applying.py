@@ -200,6 +200,8 @@ HINTS: Sequence[tuple[str, str]] = (
     ("failed to fetch", "The host can't reach one of its apt sources; look at its network, or remove a source that is gone."),
     ("does not have a release file", "One of the host's apt sources is gone; remove it from /etc/apt/sources.list.d."),
     ("toomanyrequests", "Docker Hub's limit is used up (it counts per address); wait, log in, or use a mirror."),
+    ("dockerd refuses the new", "Correct daemon: {…} in the recipe; the file on the host is as it was."),
+    ("so the old one is back", "Correct daemon: {…} in the recipe; Docker runs with what it had before."),
     (
         "unable to configure the docker daemon",
         "Mend /etc/docker/daemon.json on the host (sudo dockerd --validate tells whether it is right), and run again.",
