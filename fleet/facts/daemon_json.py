@@ -12,8 +12,9 @@ from fleet.model import Probe
 from fleet.shell import Secret
 
 PATH = "/etc/docker/daemon.json"
-TOLD = "/run/fleet/daemon.json.sha256"
-"""The sha256 of the file at the last reload that fleet has seen to succeed; gone after a boot, as what it tells of."""
+TOLD = "/var/lib/fleet/daemon.json.sha256"
+"""The sha256 of the file at the last reload or restart that fleet has seen to succeed. Times alone would not do: a reload makes
+the daemon no younger, and a Pi without a clock of its own may boot in the past."""
 
 _LOGIN = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
 
@@ -22,7 +23,7 @@ _LOGIN = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
 class DaemonJson:
     """The file; ``text`` is None where there is none. It may hold a proxy's password, hence masked wherever it is shown.
 
-    ``newer``: changed since the daemon's start. ``told`` is the sha256 of what it was told by a reload since then.
+    ``newer``: changed since the daemon's start. ``told`` is the sha256 of what fleet has told it last.
     """
 
     text: Secret | None = None
@@ -78,7 +79,7 @@ DAEMON_JSON = Probe(
     name="daemon_json",
     script=f"""
 if [ -f {PATH} ]; then
-told=; [ {TOLD} -nt /var/run/docker.pid ] && read -r told <{TOLD}
+told=; [ -s {TOLD} ] && read -r told <{TOLD}
 newer=; [ {PATH} -nt /var/run/docker.pid ] && newer=1
 printf 'told=%s\\nnewer=%s\\n' "$told" "$newer"
 cat {PATH}

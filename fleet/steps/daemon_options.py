@@ -79,12 +79,12 @@ class DaemonOptions(Options):
 
 def wanted_keys(options: DaemonOptions) -> dict[str, Any]:
     """What the section asks for, as keys of daemon.json."""
-    insecure = options.insecure_registries
+    insecure = options.insecure_registries and (*dict.fromkeys((*options.insecure_registries, *LOOPBACK)),)
     keys: dict[str, Any] = {
         "log-driver": options.log_driver,
         "log-opts": {k: _text(v) for k, v in options.log_opts.items()} if options.log_opts is not None else None,
         "registry-mirrors": list(options.registry_mirrors) if options.registry_mirrors is not None else None,
-        "insecure-registries": None if insecure is None else list(dict.fromkeys((*insecure, *LOOPBACK))) if insecure else [],
+        "insecure-registries": list(insecure) if insecure is not None else None,
         "live-restore": options.live_restore,
         **options.config,
     }

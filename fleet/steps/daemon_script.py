@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fleet.facts.daemon_json import PATH, TOLD
 from fleet.shell import quote, script_of, words
@@ -11,7 +11,7 @@ from fleet.steps.images import DOCKER
 REFUSED = "dockerd refuses the new daemon.json"
 
 
-def change_script(content: str, sha256: str, was: str, flags: Iterable[str], ways: Iterable[str]) -> str:
+def change_script(content: str, sha256: str, was: str, flags: Iterable[str], ways: Sequence[str]) -> str:
     """Write the file unless it is that already, then `reload` and `restart` Docker as ``ways`` say, in their order.
 
     ``was`` is the sha256 that the plan saw (empty: no file); exit code 65 tells of another one. When dockerd refuses the
@@ -23,9 +23,10 @@ def change_script(content: str, sha256: str, was: str, flags: Iterable[str], way
         'temporary=""; old=""; placed=""',
         'trap \'rm -f "$temporary" "$old"\' EXIT',
         "trap 'exit 1' HUP INT TERM",
-        _FUNCTIONS.replace("@SHA@", sha256),
+        _FUNCTIONS,
         *_write(content, sha256, was, flags),
         *(f'{way} || give_up "Docker does not {way} with it"' for way in ways),
+        *((f"mkdir -p -m 0755 {TOLD.rpartition('/')[0]}", f"echo {quote(sha256)} >{TOLD}") if ways else ()),
     )
 
 
@@ -66,11 +67,7 @@ reload() {{
   systemctl reload docker.service || return 1
   for try in 1 2 3 4 5 6 7 8 9 10 11 12; do
     told=$(timeout -k 1 10 {words(*DOCKER, *_EVENTS)} --since "$since" --until "$(date +%s)") || :
-    if [ -n "$told" ]; then
-      mkdir -p -m 0755 {TOLD.rpartition("/")[0]}
-      echo @SHA@ >{TOLD}
-      return 0
-    fi
+    [ -z "$told" ] || return 0
     sleep 0.5
   done
   return 1

@@ -19,7 +19,7 @@ from tests.support.project import Project, Said
 pytestmark = [pytest.mark.pi4, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 CMDLINE = "/boot/firmware/cmdline.txt"
-BARE = ["keyring", "source", "engine", "group", "compose"]
+BARE = ["journal", "keyring", "source", "engine", "daemon", "group", "compose"]
 PATIENT = 1800
 """Seconds for a run; some 200 on a quiet machine, the boot included."""
 
