@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,9 +117,14 @@ def _run(words: Sequence[str], missing: str, failed: str) -> str:
     except subprocess.TimeoutExpired:
         raise UsageError(f"`{said}` took more than {_PATIENCE:g} seconds", failed) from None
     if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise UsageError(f"`{said}` failed: {lines[0]}", failed)
+        raise UsageError(f"`{said}` failed: {_first_sentence(done.stderr.decode('utf-8', 'replace'))}", failed)
     return done.stdout.decode("utf-8", "replace")
+
+
+def _first_sentence(text: str) -> str:
+    """What a program says at first; Vagrant breaks its sentences into lines."""
+    paragraph = " ".join(text.strip().partition("\n\n")[0].split())
+    return re.split(r"(?<=[.!?]) ", paragraph)[0] or "no reason given"
 
 
 def _glob(pattern: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fleet.errors import InventoryError
+from fleet.errors import InventoryError, UsageError
 from fleet.importing.source import Findings, Found, Source, World, choose_key, label, port
 from fleet.importing.ssh_lines import Line, is_literal, lines
 
@@ -17,9 +17,9 @@ _NOT_TAKEN = frozenset(("proxycommand", "proxyjump", "include"))
 def find(given: str | None, world: World) -> Findings:
     """The machines of this folder's Vagrantfile, or those of a saved output."""
     path = label(given or "vagrant ssh-config")
-    text = world.read(given) if given else world.run(("vagrant", "ssh-config"), _MISSING, _FAILED)
+    text, left_out = (world.read(given), ()) if given else _asked(world)
     hosts: list[Found] = []
-    notes: list[str] = []
+    notes: list[str] = [*left_out]
     for name, block in _blocks(text, path).items():
         host, told = entry(name, block, world)
         hosts.append(host)
@@ -27,6 +27,32 @@ def find(given: str | None, world: World) -> Findings:
     if not hosts:
         raise InventoryError("there is no Host in it", "give what `vagrant ssh-config` prints", path=path)
     return Findings(tuple(hosts), tuple(notes))
+
+
+def _asked(world: World) -> tuple[str, tuple[str, ...]]:
+    """What Vagrant says of the machines that run: asked for all, it fails when one of them does not."""
+    try:
+        return world.run(("vagrant", "ssh-config"), _MISSING, _FAILED), ()
+    except UsageError:
+        states = _states(world)
+        running = [name for name, state in states.items() if state == "running"]
+        if len(running) in (0, len(states)):
+            raise
+    text = world.run(("vagrant", "ssh-config", *running), _MISSING, _FAILED)
+    return text, tuple(f"{name} is left out: Vagrant calls it {states[name]}" for name in states if name not in running)
+
+
+def _states(world: World) -> dict[str, str]:
+    """The state of each machine, as far as Vagrant tells.
+
+    Lines are "time,machine,type,data" (developer.hashicorp.com/vagrant/docs/cli/machine-readable).
+    """
+    try:
+        text = world.run(("vagrant", "status", "--machine-readable"), _MISSING, _FAILED)
+    except UsageError:
+        return {}
+    rows = [line.split(",") for line in text.splitlines()]
+    return {row[1]: row[3] for row in rows if len(row) > 3 and row[2] == "state"}
 
 
 def _blocks(text: str, path: str) -> dict[str, list[Line]]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -61,11 +59,12 @@ def test_vagrant_up_and_up_again(project: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_vagrant_that_fails(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its own words, and what to do."""
-    _program(project, "vagrant", "echo 'The provider for this machine is not ready for SSH.' >&2; exit 1")
+    """Its own first sentence, however it is broken into lines, and what to do."""
+    words = "The provider for this machine is\nnot ready for SSH. More\nof this"
+    _program(project, "vagrant", f"echo '{words}' >&2; exit 1")
     assert main(["inventory", "import", "vagrant"]) == 2
-    said = capsys.readouterr().err
-    assert "`vagrant ssh-config` failed: The provider for this machine is not ready for SSH." in said
+    said = " ".join(capsys.readouterr().err.split())
+    assert "`vagrant ssh-config` failed: The provider for this machine is not ready for SSH. hint:" in said
     assert "hint: start the machines with `vagrant up`" in said
 
 
@@ -160,11 +159,3 @@ def test_every_source_is_offered(project: Path, capsys: pytest.CaptureFixture[st
     """The command line takes the names of SOURCES, in their order."""
     assert main(["inventory", "import", "--help"]) == 0
     assert "|".join(source.name for source in SOURCES) in capsys.readouterr().out
-
-
-@pytest.mark.skipif(shutil.which("vagrant") is None, reason="needs vagrant, which is not installed here")
-def test_the_vagrantfile_is_valid() -> None:
-    """Vagrant itself takes our Vagrantfile."""
-    clone = Path(__file__).parents[3]
-    done = subprocess.run(["vagrant", "validate"], cwd=clone, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr

@@ -46,6 +46,44 @@ def test_vagrant_is_asked() -> None:
     checked(findings)
 
 
+STATES = """\
+1795540412,vagrant-ubuntu,metadata,provider,libvirt
+1795540412,vagrant-ubuntu,state,not_created
+1795540412,vagrant-ubuntu,state-human-short,not created
+1795540412,vagrant-debian,state,{other}
+1795540412,,ui,info,Current machine states:\\n\\nvagrant-ubuntu   not created (libvirt)%!(VAGRANT_COMMA)
+"""
+
+
+def test_vagrant_with_machines_that_do_not_run() -> None:
+    """Vagrant refuses when it is asked for all; then those that run are asked for by name, and the others are told."""
+    asked = []
+
+    def run(words: Sequence[str]) -> str:
+        asked.append(" ".join(words[1:]))
+        if list(words) == ["vagrant", "ssh-config"]:
+            raise UsageError("not ready", "start it")
+        return STATES.format(other="running") if words[1] == "status" else "Host vagrant-debian\n  HostName 192.0.2.1\n"
+
+    findings = vagrant.find(None, world(run=run))
+    assert asked == ["ssh-config", "status --machine-readable", "ssh-config vagrant-debian"]
+    assert rows(findings) == {"vagrant-debian": {"address": "192.0.2.1"}}
+    assert findings.notes == ("vagrant-ubuntu is left out: Vagrant calls it not_created",)
+
+
+@pytest.mark.parametrize("states", ["", STATES.format(other="saved"), "1,one,state,running\n"])
+def test_vagrant_that_has_no_machine_to_offer(states: str) -> None:
+    """None runs, or all do and something else is wrong: its own words are the error."""
+
+    def run(words: Sequence[str]) -> str:
+        if words[1] == "status":
+            return states
+        raise UsageError("not ready", "start it")
+
+    with pytest.raises(UsageError, match="not ready"):
+        vagrant.find(None, world(run=run))
+
+
 def test_vagrant_output_that_was_saved() -> None:
     """A file, or stdin, is read in place of a call; keys that are on another machine are told."""
     findings = vagrant.find("-", world({"-": data("vagrant.txt")}))
