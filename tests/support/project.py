@@ -63,6 +63,8 @@ class Project:
     lab: Lab
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
+    way: tuple[str, ...] = ()
+    """Words in front of `fleet`, for another network than this machine's."""
 
     def inventory(self, hosts: Iterable[Host], **settings: Mapping[str, Any]) -> Path:
         """Write an inventory of these hosts; ``settings`` go over the host of that name (- written as _)."""
@@ -98,7 +100,7 @@ class Project:
     def fleet(self, *words: str, timeout: float = 600, input: str | None = None, **env: str) -> Said:
         """Run `fleet` to its end."""
         done = laptop.run(
-            fleet_command(*words),
+            [*self.way, *fleet_command(*words)],
             box=self.lab.box,
             env=self.environment(**env),
             cwd=self.folder,
@@ -112,7 +114,7 @@ class Project:
     def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
         """Start `fleet` and go on; its output comes by pipes."""
         return subprocess.Popen(
-            laptop.command(fleet_command(*words), box=self.lab.box),
+            laptop.command([*self.way, *fleet_command(*words)], box=self.lab.box),
             env=laptop.environment(self.lab.box, self.environment(**env)),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,

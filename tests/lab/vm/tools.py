@@ -33,27 +33,29 @@ def _unpack(folder: Path) -> None:
         raise RuntimeError(f"mmdebstrap could not unpack qemu:\n{made.stderr[-3000:]}")
 
 
-def command(program: str, *words: str) -> list[str]:
-    """Return the words that run a program of the folder."""
-    tree = tools()
+def command(program: str, *words: str, tree: Path | None = None) -> list[str]:
+    """Return the words that run a program of the folder, or of another root file system."""
+    tree = tree or tools()
     libraries = next(tree.glob("usr/lib/*-linux-gnu"))
     loader = next(tree.glob("usr/lib*/ld-linux-*.so.*"))
     path = next(found for part in ("bin", "sbin") if (found := tree / "usr" / part / program).exists())
     return [str(loader), "--library-path", str(libraries), "--argv0", program, str(path), *words]
 
 
-def environment() -> dict[str, str]:
+def environment(tree: Path | None = None) -> dict[str, str]:
     """Return what qemu and mke2fs must be told of where their files are."""
-    modules = next(tools().glob("usr/lib/*-linux-gnu")) / "qemu"
-    return {"QEMU_MODULE_DIR": str(modules), "MKE2FS_CONFIG": str(tools() / "etc/mke2fs.conf"), "MTOOLS_SKIP_CHECK": "1"}
+    tree = tree or tools()
+    modules = next(tree.glob("usr/lib/*-linux-gnu")) / "qemu"
+    return {"QEMU_MODULE_DIR": str(modules), "MKE2FS_CONFIG": str(tree / "etc/mke2fs.conf"), "MTOOLS_SKIP_CHECK": "1"}
 
 
-def run(program: str, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+def run(
+    program: str, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, tree: Path | None = None
+) -> str:
     """Run a program of the folder to its end; return what it printed. RuntimeError with its words if it fails."""
-    variables = {**os.environ, **environment(), **(env or {})}
-    done = subprocess.run(
-        command(program, *words), stdin=subprocess.DEVNULL, cwd=cwd, env=variables, capture_output=True, text=True, check=False
-    )
+    variables = {**os.environ, **environment(tree), **(env or {})}
+    argv = command(program, *words, tree=tree)
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{program} ended with {done.returncode}:\n{_end(done.stdout)}{_end(done.stderr)}")
     return done.stdout
