@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fleet.model import Host, HostReport, Plan, Result, StepOutcome
+from fleet.model import Host, HostReport, Plan, Result, StepOutcome, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,12 @@ class Reporter:
     def output(self, host: str, line: str, error: bool = False) -> None:
         """A line that a command on the host printed, ``error``: to its stderr."""
 
+    def logged(self, host: str, container: str, moment: str, line: str) -> None:
+        """A line of a container's log, with its time by the host's clock (RFC 3339; empty where Docker tells none)."""
+
+    def measured(self, host: str, usage: Sequence[Usage]) -> None:
+        """One look at what the containers of a host use."""
+
     def note(self, host: str, text: str) -> None:
         """Something worth a line: a retry, a lock that is waited for, a host key accepted for the first time."""
 
@@ -101,6 +107,14 @@ class Reporters(Reporter):
     def output(self, host: str, line: str, error: bool = False) -> None:
         for r in self._reporters:
             r.output(host, line, error)
+
+    def logged(self, host: str, container: str, moment: str, line: str) -> None:
+        for r in self._reporters:
+            r.logged(host, container, moment, line)
+
+    def measured(self, host: str, usage: Sequence[Usage]) -> None:
+        for r in self._reporters:
+            r.measured(host, usage)
 
     def note(self, host: str, text: str) -> None:
         for r in self._reporters:

@@ -51,6 +51,10 @@ class Stop:
         self._wanted.wait(seconds)
         self.check()
 
+    def within(self, seconds: float) -> bool:
+        """Wait so long, or until a stop is wanted; True when it is."""
+        return self._wanted.wait(seconds)
+
     @contextmanager
     def acting(self, host: str) -> Iterator[None]:
         """Around something that must not be cut off half-way."""

@@ -148,6 +148,8 @@ def _host(host: HostReport) -> dict[str, Any]:
         "facts": named(host.facts) if host.facts else None,
         "probes": _plain(host.facts.answers) if host.facts else None,
         "proven": list(host.proven),
+        "containers": _plain(host.containers),
+        "usage": _plain(host.usage),
         "output": {"code": host.output.code, "out": host.output.out, "err": host.output.err} if host.output else None,
     }
 

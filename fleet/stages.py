@@ -20,7 +20,7 @@ from fleet.errors import FleetError, Interrupted, NotSelected
 from fleet.events import Report, Reporter, RunInfo
 from fleet.fanout import fan_out
 from fleet.job import Job, Run, failure_of
-from fleet.model import Failure, Host, HostReport
+from fleet.model import Failure, Host, HostReport, Outcome, StepOutcome
 from fleet.plan.saved import SavedPlan
 
 
@@ -63,6 +63,44 @@ def command(run: Run, hosts: Sequence[Host], words: Sequence[str], *, sudo: bool
 def images(run: Run, hosts: Sequence[Host]) -> Report:
     """`fleet images`: which images the hosts hold; nothing is changed."""
     return walk(run, hosts, Verb("images", "images", {}))
+
+
+def containers(run: Run, hosts: Sequence[Host]) -> Report:
+    """`fleet ps`: what runs where."""
+    return walk(run, hosts, Verb("ps", "ps", {}))
+
+
+def logs(run: Run, hosts: Sequence[Host], wanted: Sequence[str], *, follow: bool, tail: str, since: str) -> Report:
+    """`fleet logs`: to the reporter, line by line. That no host has what is wanted is a failure; that one has not is none."""
+    given = {"container": tuple(wanted), "follow": follow, "tail": tail, "since": since}
+    return walk(run, hosts, Verb("logs", "logs", given, _found_somewhere if wanted else lambda report: report))
+
+
+def inside(run: Run, hosts: Sequence[Host], container: str, words: Sequence[str], *, user: str, timeout: float) -> Report:
+    """`fleet exec`: a command in a container of every host."""
+    given = {"container": container, "words": tuple(words), "as_user": user, "timeout": timeout}
+    return walk(run, hosts, Verb("exec", "exec", given))
+
+
+def usage(run: Run, hosts: Sequence[Host], pause: float | None) -> Report:
+    """`fleet top`: what containers use, once or again and again with so many seconds between."""
+    return walk(run, hosts, Verb("top", "top", {"pause": pause or 0.0}))
+
+
+def docker(run: Run, hosts: Sequence[Host], words: Sequence[str], *, timeout: float) -> Report:
+    """`fleet docker`: any docker command on every host."""
+    return walk(run, hosts, Verb("docker", "docker", {"words": tuple(words), "timeout": timeout}))
+
+
+def _found_somewhere(report: Report) -> Report:
+    reached = [host for host in report.hosts if not host.failure]
+    if any(not host.steps or host.steps[0].outcome is not Outcome.SKIPPED for host in reached):
+        return report
+    return replace(report, hosts=tuple(h if h.failure else h.but(steps=tuple(map(_failed, h.steps))) for h in report.hosts))
+
+
+def _failed(step: StepOutcome) -> StepOutcome:
+    return replace(step, outcome=Outcome.FAILED)
 
 
 def examine(run: Run, hosts: Sequence[Host], today: date) -> Report:

@@ -18,19 +18,8 @@ from fleet.console import tell_data, tell_error
 from fleet.errors import FileError, FleetError, Interrupted, UsageError
 
 VERBS = (
-    "init",
-    "inventory",
-    "hosts",
-    "facts",
-    "doctor",
-    "plan",
-    "provision",
-    "verify",
-    "images",
-    "validate",
-    "run",
-    "recipes",
-    "schema",
+    *("init", "inventory", "hosts", "facts", "doctor", "plan", "provision", "verify", "validate"),
+    *("images", "run", "ps", "logs", "exec", "top", "docker", "context", "recipes", "schema"),
 )
 """In the order of `fleet --help`; each is a module of this folder that has a typer app of one command.
 

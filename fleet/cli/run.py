@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
+from fleet.cli.dashes import AfterDashes
 from fleet.cli.options import Login, Which, command
 from fleet.cli.session import Session
 from fleet.errors import UsageError
-
-
-class AfterDashes(TyperCommand):
-    """Keeps the words after ``--`` apart from the hosts."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if "--" in args:
-            place = args.index("--")
-            ctx.obj.words = tuple(args[place + 1 :])
-            args = args[:place]
-        return super().parse_args(ctx, args)
 
 
 def run(

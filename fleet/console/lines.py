@@ -13,6 +13,8 @@ from fleet.events import Reporter, RunInfo
 from fleet.model import Change, HostReport, Outcome, Plan, Result, StepOutcome
 from fleet.report import changes_of, is_meant, reason_of, result_of
 
+_COMMANDS = ("run", "exec", "docker")
+"""Verbs that have one command of the user's to tell of."""
 TROUBLE, MILESTONE, DETAIL, CHATTER = range(4)
 """How much a line matters; --verbose shows one more, and twice two more."""
 
@@ -82,7 +84,7 @@ class Lines(Reporter):
         """What became of a host, with the reason only where no line before has told it."""
         result = result_of(report)
         word = self.screen.err.paint(str(result), str(result))
-        told = f": {reason_of(report)[0]}" if report.failure or (self._verb == "run" and result is Result.FAILED) else ""
+        told = f": {reason_of(report)[0]}" if report.failure or (self._verb in _COMMANDS and result is Result.FAILED) else ""
         if self._verb == "plan" and report.plan:
             word, told = in_short(report.plan), ""
         elif self._verb == "doctor" and not report.failure:

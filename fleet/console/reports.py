@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from fleet.console.findings import tell_findings
-from fleet.console.lines import Lines
+from fleet.console.lines import MILESTONE, TROUBLE, Lines
 from fleet.console.plans import tell_plans
 from fleet.console.stream import Screen, clean, screen
 from fleet.console.summary import tell_summary, tell_troubles, total
@@ -15,13 +16,18 @@ from fleet.events import Report, RunInfo
 from fleet.facts import named
 
 
-def progress(on: Screen, *, diff: bool = False) -> Lines:
-    """The reporter for this screen: a live picture on a terminal, else lines."""
+def progress(on: Screen, *, diff: bool = False, shown: int = MILESTONE) -> Lines:
+    """The reporter for this screen: a live picture on a terminal, else lines, of which ``shown`` is the least that matters."""
     if not on.err.is_terminal:
-        return Lines(on, diff=diff)
+        return Lines(on, diff=diff, shown=shown)
     from fleet.console.live import Live
 
     return Live(on, diff=diff)
+
+
+def quiet_progress(on: Screen) -> Lines:
+    """For a question: where there is no terminal, only what goes wrong."""
+    return progress(on, shown=TROUBLE)
 
 
 def plain_screen() -> Screen:
@@ -79,3 +85,10 @@ class Output(Lines):
         text = clean(line) if stream.is_terminal else line
         if not self.screen.json:
             stream.line(f"{host.ljust(self._width)} | {text}" if self._several else text)
+
+
+class Ended(Output):
+    """As `Output`, for commands that Ctrl-C ends on the hosts too."""
+
+    def interrupting(self, waiting_for: Sequence[str]) -> None:
+        self._say("Stopping: the commands on the hosts are being ended.")

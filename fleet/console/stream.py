@@ -26,6 +26,7 @@ _STYLES: Mapping[str, str] = {
     "bold": "1",
     "added": "32",
     "removed": "31",
+    **{f"label{number}": code for number, code in enumerate(("36", "33", "32", "35", "34", "96"))},
 }
 """Words of ours to the codes of terminals (ECMA-48, Select Graphic Rendition)."""
 
@@ -44,6 +45,8 @@ class Stream:
         self.file = file
         self.color = color
         self.width = width
+        self.is_gone = False
+        """True once nobody reads it any more."""
         self._lock = threading.Lock()
 
     @property
@@ -72,6 +75,7 @@ class Stream:
 
     def _let_go(self) -> None:
         """Let later writes, and the interpreter's own at its end, go nowhere (docs.python.org, library/signal)."""
+        self.is_gone = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.file.fileno())
         os.close(nowhere)

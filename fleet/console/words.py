@@ -24,6 +24,23 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
 
 
+def age(seconds: float) -> str:
+    """12s, 5m, 3h, 2d: how long something has been so, in one unit."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def amount(size: float) -> str:
+    """512B, 1.5KiB, 20MiB, 1.2GiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1000:
+            return f"{size:.3g}{unit}" if size < 100 else f"{size:.0f}{unit}"
+        size /= 1024
+    return f"{size:.3g}TiB"
+
+
 def cut(text: str, width: int) -> str:
     """The first line of the text, shortened to a width."""
     line = clean(text).partition("\n")[0]

@@ -7,6 +7,7 @@ gives *outcomes*, and the outcomes of a host its *result*.
 
 from fleet.model.actions import Action, Download, Reboot, Reconnect, Remove, Run, SendContext, Write, title_of
 from fleet.model.catalog import Catalog, Query, Unavailable
+from fleet.model.containers import Container, Usage
 from fleet.model.facts import Facts, Probe
 from fleet.model.findings import Finding, Severity
 from fleet.model.hosts import LOCAL, Data, Host
@@ -21,6 +22,7 @@ __all__ = [
     "Blocked",
     "Catalog",
     "Change",
+    "Container",
     "Data",
     "Done",
     "Download",
@@ -48,6 +50,7 @@ __all__ = [
     "Step",
     "StepOutcome",
     "Unavailable",
+    "Usage",
     "Verdict",
     "Write",
     "title_of",

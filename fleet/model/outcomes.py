@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from fleet.model.containers import Container, Usage
 from fleet.model.facts import Facts
 from fleet.model.findings import Finding
 from fleet.model.plans import Plan
@@ -69,7 +70,7 @@ class HostReport:
     """All that a run has to say of one host.
 
     ``saved`` is the host's entry in a file of plans (verb plan), ``output`` what a command returned (verb run),
-    ``findings`` what is wrong with it (verb doctor).
+    ``findings`` what is wrong with it (verb doctor), ``containers`` and ``usage`` what runs there (verbs ps and top).
     """
 
     host: str
@@ -83,6 +84,8 @@ class HostReport:
     saved: Mapping[str, Any] | None = None
     output: Done | None = None
     findings: tuple[Finding, ...] = ()
+    containers: tuple[Container, ...] | None = None
+    usage: tuple[Usage, ...] | None = None
 
     @property
     def result(self) -> Result:

@@ -9,14 +9,20 @@ from fleet.errors import RemoteError
 from fleet.remote.script import DENIED, MARK, ROOT, START, SUDO
 
 MOST_BYTES = 16 * 1024 * 1024
+_BEGINNING = 256 * 1024
+"""Bytes kept of output without an end: the first read always fits, and the marks are in it."""
 _MARK = MARK.encode()
 OnLine = Callable[[str], None]
 
 
 class Stream:
-    """One output stream of a command. Memory is bounded; lines between the marks go to ``on_line`` as they come."""
+    """One output stream of a command. Memory is bounded; lines between the marks go to ``on_line`` as they come.
 
-    def __init__(self, on_line: OnLine | None = None) -> None:
+    With ``passing`` there is no end of what may come: it is for ``on_line``, and only the beginning is kept.
+    """
+
+    def __init__(self, on_line: OnLine | None = None, passing: bool = False) -> None:
+        self._passing = passing
         self._chunks: list[bytes] = []
         self._size = 0
         self._on_line = on_line
@@ -26,11 +32,12 @@ class Stream:
     def feed(self, data: bytes) -> None:
         """Take what came. Raises RemoteError when it is too much."""
         self._size += len(data)
-        if self._size > MOST_BYTES:
+        if self._size <= (_BEGINNING if self._passing else MOST_BYTES):
+            self._chunks.append(data)
+        elif not self._passing:
             raise RemoteError(
                 f"The command printed more than {MOST_BYTES >> 20} MiB.", "Let it write to a file on the host instead."
             )
-        self._chunks.append(data)
         if self._on_line:
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:

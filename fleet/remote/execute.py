@@ -52,17 +52,20 @@ def execute(
     on_line: OnLine | None = None,
     on_error_line: OnLine | None = None,
     idle: float | None = None,
+    passing: bool = False,
 ) -> Done:
     """Run a POSIX sh script in one exec and give what came of it; an exit code other than 0 is no error here.
 
     ``timeout`` and ``idle`` are in seconds; the second is how long it may print nothing (default: the settings').
-    ``on_line`` is called with each line, ``on_error_line`` with those of stderr if it is given.
+    ``on_line`` is called with each line, ``on_error_line`` with those of stderr if it is given. With ``passing`` that is all
+    that is wanted of the output, which may have no end: only its beginning is in what is given back.
 
     Raises SudoError (and then nothing of the script ran), CommandTimeout, ConnectionLost or RemoteError.
     """
     feeding = stdin != b""
     document = root_document(script, timeout, feeding, sudo_password, _known(c)) if root else plain_document(script, feeding)
-    code, answer, seconds = _run(c, document, timeout + (GRACE if root else 0), stdin, (on_line, on_error_line or on_line), idle)
+    streams = Stream(on_line, passing), Stream(on_error_line or on_line, passing)
+    code, answer, seconds = _run(c, document, timeout + (GRACE if root else 0), stdin, streams, idle)
     if root:
         way = _learn(c, answer)
         if not way.is_root:
@@ -80,7 +83,7 @@ def probe(c: Any, user_script: str, root_script: str, *, sudo_password: Secret |
     did not run). Raises what `execute` raises, but no SudoError.
     """
     document = root_document(root_script, timeout, False, sudo_password, _known(c), before=user_script)
-    code, answer, seconds = _run(c, document, timeout + GRACE, b"", (None, None))
+    code, answer, seconds = _run(c, document, timeout + GRACE, b"", (Stream(), Stream()))
     way = _learn(c, answer)
     _check_time(code, seconds, timeout)
     out = answer.out if answer.out.endswith("\n") or not answer.out else answer.out + "\n"
@@ -105,10 +108,10 @@ def _run(
     document: bytes,
     seconds: float,
     stdin: bytes | Iterable[bytes],
-    listeners: tuple[OnLine | None, OnLine | None],
+    streams: tuple[Stream, Stream],
     idle: float | None = None,
 ) -> tuple[int, Answer, float]:
-    out, err = Stream(listeners[0]), Stream(listeners[1])
+    out, err = streams
     feeding = stdin != b""
     more: Iterable[bytes] = (stdin,) if isinstance(stdin, bytes) else stdin
     began = time.monotonic()

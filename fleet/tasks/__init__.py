@@ -12,14 +12,16 @@ connection made by `fleet` carries its job; for one made by `fab` the host is lo
 
 from __future__ import annotations
 
+import shlex
 from datetime import date
 from typing import Any
 
 from fabric import task
 from invoke.collection import Collection
 
+from fleet.containers import asking
 from fleet.model import HostReport
-from fleet.tasks import programs
+from fleet.tasks import containers, programs
 from fleet.tasks.fab import walk
 
 
@@ -67,6 +69,61 @@ def command(c: Any, words: Any, sudo: bool = False, timeout: float = 600.0) -> H
     return walk(c, "run", "", lambda c, job: programs.command(c, job, given, sudo, timeout))
 
 
-TASKS = Collection(facts, images, plan, provision, verify, doctor, command)
+@task(name="ps")  # type: ignore[untyped-decorator]
+def ps(c: Any) -> HostReport:
+    """List the containers."""
+    return walk(c, "ps", "", containers.ps)
 
-__all__ = ["TASKS", "command", "doctor", "facts", "images", "plan", "provision", "verify"]
+
+@task(
+    name="logs",
+    iterable=["container"],
+    help={"container": "a service or container (default: all that run)", "follow": "go on", "tail": "lines", "since": "10m, 2h"},
+)  # type: ignore[untyped-decorator]
+def logs(c: Any, container: Any = (), follow: bool = False, tail: str = "all", since: str = "") -> HostReport:
+    """Show the logs of containers."""
+    options = containers.LogOptions(follow, tail, since)
+    return walk(c, "logs", "", lambda c, job: containers.logs(c, job, tuple(container), options))
+
+
+@task(name="top", help={"pause": "seconds between two looks; 0: look once"})  # type: ignore[untyped-decorator]
+def top(c: Any, pause: float = 0.0) -> HostReport:
+    """Show what the containers use."""
+    return walk(c, "top", "", lambda c, job: containers.top(c, job, pause or None))
+
+
+@task(
+    name="exec",
+    positional=["container", "words"],
+    help={"words": "a command, or a line for the shell", "as-user": "in the container", "timeout": "seconds"},
+)  # type: ignore[untyped-decorator]
+def inside(c: Any, container: str, words: Any, as_user: str = "", timeout: float = 600.0) -> HostReport:
+    """Run a command in a container."""
+    given = asking.inside((words,) if isinstance(words, str) else tuple(words))
+    return walk(c, "exec", "", lambda c, job: containers.inside(c, job, container, given, as_user, timeout))
+
+
+@task(name="docker", positional=["words"], help={"words": "what follows the word docker", "timeout": "seconds"})  # type: ignore[untyped-decorator]
+def docker(c: Any, words: Any, timeout: float = 600.0) -> HostReport:
+    """Run a docker command."""
+    given = tuple(shlex.split(words)) if isinstance(words, str) else tuple(words)
+    return walk(c, "docker", "", lambda c, job: containers.docker(c, job, given, timeout))
+
+
+TASKS = Collection(facts, images, plan, provision, verify, doctor, command, ps, logs, top, inside, docker)
+
+__all__ = [
+    "TASKS",
+    "command",
+    "docker",
+    "doctor",
+    "facts",
+    "images",
+    "inside",
+    "logs",
+    "plan",
+    "provision",
+    "ps",
+    "top",
+    "verify",
+]

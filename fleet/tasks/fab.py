@@ -122,12 +122,20 @@ def _sudo_password(c: Any) -> SudoPassword:
 
 
 def _reporter(verb: str) -> Reporter:
+    from fleet.console.merging import LogLines
     from fleet.console.reports import Output, plain_screen, progress
+    from fleet.console.top import Top
 
-    return Reporters(Output(plain_screen()) if verb == "run" else progress(plain_screen()))
+    if verb == "logs":
+        return LogLines(plain_screen(), follow=True, times=False, gone=lambda: None)
+    if verb == "top":
+        return Top(plain_screen())
+    return Reporters(Output(plain_screen()) if verb in ("run", "exec", "docker") else progress(plain_screen()))
 
 
 def _tell(report: Report) -> None:
+    from fleet.console.containers import tell_containers, tell_usage_report
+    from fleet.console.merging import tell_logs_report
     from fleet.console.reports import (
         plain_screen,
         tell_doctor_report,
@@ -144,7 +152,13 @@ def _tell(report: Report) -> None:
             tell_facts_report(plain_screen(), report)
         case "plan":
             tell_plan_report(plain_screen(), report, diff=False)
-        case "run":
+        case "ps":
+            tell_containers(plain_screen(), report)
+        case "top":
+            tell_usage_report(plain_screen(), report)
+        case "logs":
+            tell_logs_report(plain_screen(), report)
+        case "run" | "exec" | "docker":
             tell_run_report(plain_screen(), report)
         case _:
             tell_end(plain_screen(), report)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fleet import facts as facts_room
 from fleet import plan as plan_room
-from fleet.errors import PlanError, SudoError
+from fleet.errors import NotSelected, PlanError, SudoError
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.facts.accounts import NEEDS_PASSWORD, no_root
 from fleet.job import Job
@@ -32,6 +32,14 @@ def ask(c: Any, job: Job, probes: tuple[Probe[Any], ...] = ()) -> Facts:
         password = job.run.sudo.get()
         return _ask_once(c, job, probes, password) if password else facts
     return facts
+
+
+def ask_meant(c: Any, job: Job, probes: tuple[Probe[Any], ...] = ()) -> Facts:
+    """As `ask`; raises NotSelected when the facts are not those that the command line asked for."""
+    found = ask(c, job, probes)
+    if job.run.matches is not None and not job.run.matches(found):
+        raise NotSelected(f"{job.host.name} does not match the facts asked for")
+    return found
 
 
 def _ask_once(c: Any, job: Job, probes: tuple[Probe[Any], ...], password: Secret | None) -> Facts:

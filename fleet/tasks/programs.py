@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from fleet.errors import CommandTimeout, FleetError, NotSelected, RemoteError
+from fleet.errors import CommandTimeout, FleetError, RemoteError
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.facts.daemon import DAEMON
 from fleet.job import PROBES, Job, failure_of
-from fleet.model import Blocked, Change, Done, Facts, HostReport, Outcome, Probe, Satisfied, Skipped, StepOutcome, Verdict
+from fleet.model import Blocked, Change, Done, HostReport, Outcome, Satisfied, Skipped, StepOutcome, Verdict
 from fleet.plan import saved as saved_room
 from fleet.remote import execute, round_trip
 from fleet.shell import quote
@@ -26,7 +26,7 @@ NEEDS_ENGINE = ("engine", "service")
 def facts(c: Any, job: Job) -> HostReport:
     """Probe, and no more."""
     _stage(job, "probing")
-    found = _ask(c, job, PROBES)
+    found = probing.ask_meant(c, job, PROBES)
     warnings = () if found[SUDO] in ROOT_WAYS else (f"sudo: {found[SUDO]}; what only root sees is unknown",)
     return HostReport(job.host.name, facts=found, steps=_warn("facts", warnings))
 
@@ -34,7 +34,7 @@ def facts(c: Any, job: Job) -> HostReport:
 def images(c: Any, job: Job) -> HostReport:
     """Probe, as root: others may not ask the daemon. Fails where no daemon answers."""
     _stage(job, "probing")
-    found = _ask(c, job)
+    found = probing.ask_meant(c, job)
     probing.require_root(found)
     if not found[DAEMON].version:
         raise RemoteError("no Docker daemon answers on this host", f"fleet provision {job.host.name}")
@@ -121,14 +121,15 @@ def doctor(c: Any, job: Job, today: date) -> HostReport:
 
     _stage(job, "probing")
     seconds = round_trip(c)
-    found = _ask(c, job, (*PROBES, *doctor_room.PROBES)).but(doctor_room.ROUND_TRIP, seconds).but(doctor_room.TODAY, today)
+    found = probing.ask_meant(c, job, (*PROBES, *doctor_room.PROBES))
+    found = found.but(doctor_room.ROUND_TRIP, seconds).but(doctor_room.TODAY, today)
     return HostReport(job.host.name, facts=found, findings=doctor_room.examine(job.host.name, found))
 
 
 def command(c: Any, job: Job, words: tuple[str, ...], sudo: bool, timeout: float) -> HostReport:
     """One command of the user's own. A single word is a line for the shell; several are one command, quoted."""
     if job.run.matches is not None or (sudo and job.run.sudo.known is None):
-        found = _ask(c, job)
+        found = probing.ask_meant(c, job)
         if sudo:
             probing.require_root(found)
     line = words[0] if len(words) == 1 else shlex.join(words)
@@ -158,17 +159,10 @@ def _execute(c: Any, job: Job, script: str, sudo: bool, timeout: float) -> Done:
 
 def _propose(c: Any, job: Job) -> Proposal:
     _stage(job, "probing")
-    found = _ask(c, job)
+    found = probing.ask_meant(c, job)
     probing.require_root(found)
     _stage(job, "planning")
     return probing.repeat(job, found)
-
-
-def _ask(c: Any, job: Job, probes: tuple[Probe[Any], ...] = ()) -> Facts:
-    found = probing.ask(c, job, probes)
-    if job.run.matches is not None and not job.run.matches(found):
-        raise NotSelected(f"{job.host.name} does not match the facts asked for")
-    return found
 
 
 def _saved(proposal: Proposal) -> dict[str, Any]:

@@ -24,6 +24,7 @@ ROOMS = (
     "distros",
     "steps",
     "doctor",
+    "containers",
     "recipe",
     "schemas",
     "lock",
@@ -34,6 +35,7 @@ ROOMS = (
     "console",
     "catalog",
     "remote",
+    "contexts",
     "proof",
     "fanout",
     "job",
@@ -53,7 +55,7 @@ LIBRARIES = {
 }
 """The only rooms that may know a library."""
 
-PURE = ("model", "shell", "formats", "queries", "facts", "importing", "distros", "steps", "doctor", "plan")
+PURE = ("model", "shell", "formats", "queries", "facts", "importing", "distros", "steps", "doctor", "containers", "plan")
 IO_MODULES = {"socket", "subprocess", "urllib.request", "http.client", "threading", "time", "random", "secrets", "os"}
 
 
