@@ -14,12 +14,14 @@ from fleet.doctor.access import FAILURES, ROUND_TRIP, clock, latency, of_failure
 from fleet.doctor.apt import CLOUD_INIT, apt_lock, cloud_init, dpkg
 from fleet.doctor.board import THROTTLED, memory, power
 from fleet.doctor.kernel import FIREWALL, KERNEL, cgroups, iptables, modules, reboot
+from fleet.doctor.limits import limits
 from fleet.doctor.network import NETWORK, dns, docker_hosts
 from fleet.doctor.sources import APT_SOURCES, sources
 from fleet.doctor.storage import KERNEL_LOG, MOUNTS, disk, read_only, storage
 from fleet.doctor.system import TODAY, platform, release, userland
 from fleet.doctor.together import HOST_KEYS, fleet_clock, machine_id, ssh_host_keys
 from fleet.doctor.words import HOST
+from fleet.facts.limits import LIMITS
 from fleet.model import Facts, Finding, Probe, Severity
 
 PROBES: tuple[Probe[Any], ...] = (
@@ -32,6 +34,7 @@ PROBES: tuple[Probe[Any], ...] = (
     FIREWALL,
     KERNEL_LOG,
     THROTTLED,
+    LIMITS,
 )
 """What a host is asked beside the usual."""
 
@@ -56,6 +59,7 @@ CHECKS: Mapping[str, Look] = {
     "reboot": reboot,
     "modules": modules,
     "cgroups": cgroups,
+    "limits": limits,
     "iptables": iptables,
     "dns": dns,
     "docker-hosts": docker_hosts,

@@ -179,7 +179,7 @@ def _image(said: dict[str, Any]) -> Image:
     )
 
 
-_ASK = r"""
+GET = r"""
 $| = 1; alarm 15;
 sub get {
   my $s;
@@ -189,6 +189,11 @@ sub get {
   $body =~ tr/\r\n//d;
   return $head =~ m{^HTTP/1\.\d 200 } ? ($head, $body) : ("", "");
 }
+"""
+"""Perl: asks the Engine API for a path. Three starts of the docker command would cost a Pi more than all other probes
+together, and a bare host has no curl, but every Debian has perl (package perl-base is essential)."""
+
+_ASK = r"""
 my ($head, $running) = get("/containers/json");
 exit unless $head =~ m{^Server: Docker/(\S+)}mi;
 print "version\t$1\nrunning\t", scalar(() = $running =~ /"Id":"[0-9a-f]{64}","Names":/g), "\n";
@@ -196,8 +201,6 @@ my $info = (get("/info"))[1]; print "info\t$info\n" if $info;
 my %ids = map { $_ => 1 } (get("/images/json"))[1] =~ /"Id":"(sha256:[0-9a-f]{64})"/g;
 for (sort keys %ids) { my $image = (get("/images/$_/json"))[1]; print "image\t$image\n" if $image }
 """
-"""Talks to the Engine API: three starts of the docker command would cost a Pi more than all other probes together, and a
-bare host has no curl, but every Debian has perl (package perl-base is essential)."""
 
 # Docker's socket is systemd's: to ask there while the daemon is down would start it, so its PID is looked for first.
 DAEMON = Probe(
@@ -205,7 +208,8 @@ DAEMON = Probe(
     script=rf"""
 if [ -S /var/run/docker.sock ]; then
 p=; read -r p </var/run/docker.pid
-{{ [ -n "$p" ] && [ -d "/proc/$p" ]; }} || timeout -k 1 20 systemctl -q is-active docker.service && perl -e '{_ASK}' </dev/null
+{{ [ -n "$p" ] && [ -d "/proc/$p" ]; }} || timeout -k 1 20 systemctl -q is-active docker.service &&
+  perl -e '{GET}{_ASK}' </dev/null
 fi
 [ -s /etc/docker/daemon.json ] && {{ printf 'config\t'; tr -d '\n\t' </etc/docker/daemon.json; echo; }}
 """,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -108,3 +109,23 @@ def test_a_flag_of_the_unit(converged: Callable[..., Host], project: Project) ->
     assert (code, said["outcome"]) == (1, "blocked"), said
     assert "log-driver (--log-driver=journald)" in said["why"]
     assert provision(project, host, live_restore=True)[:2] == (0, ["daemon"])
+
+
+def test_limits_are_real(converged: Callable[..., Host], project: Project) -> None:
+    """Limits that the kernel keeps are no finding; one that was taken away behind Docker's back is, and the remedy mends it."""
+    host = converged()
+    project.inventory([host])
+    made = host.exec("docker run -d --name kept -m 64m --cpus 0.5 --pids-limit 40 busybox sleep 100000").stdout.strip()
+
+    def found() -> list[dict[str, Any]]:
+        said = project.fleet("doctor", "--all", "--json")
+        return [f for f in said.hosts()[host.name]["findings"] if f["check"] == "limits"]
+
+    assert found() == []
+    (limit,) = host.exec(f"find /sys/fs/cgroup/ -name pids.max -path '*{made}*' | sort | tail -n 1").stdout.split()
+    host.exec(f"echo max > {limit}")
+    (finding,) = found()
+    assert finding["evidence"] == "kept: pids: 40 wanted, none in force"
+    remedy = next(line for line in finding["remedy"].splitlines() if line.startswith("fleet run "))
+    assert project.fleet(*shlex.split(remedy)[1:]).code == 0
+    assert found() == []

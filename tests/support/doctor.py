@@ -30,6 +30,7 @@ HEALTHY = {
     "firewall": "version=iptables v1.8.11 (nf_tables)\n",
     "kernel_log": "",
     "throttled": "throttled=0x0\n",
+    "limits": "",
 }
 """Written by hand in the forms of a Raspberry Pi OS 13 that is well: iptables(8), vcgencmd (raspberrypi/documentation),
 cloud-init status --long (docs.cloud-init.io), proc_pid_mounts(5)."""

@@ -171,6 +171,7 @@ CASES = [
     ),
     Case("cgroups", NOTE, lambda: _v1("memory cpu pids"), "version 1", "memory cpu pids", "unified_cgroup_hierarchy"),
     Case("cgroups", WARNING, lambda: _v1("cpu pids"), "memory controller", "cpu pids", "--step memory"),
+    Case("limits", ERROR, lambda: patient(limits="name=a\tpids=4\theld_pids=max\n"), "hold a to", "pids: 4 w", "restart a"),
     Case(
         "iptables",
         WARNING,
