@@ -150,6 +150,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "proven": list(host.proven),
         "containers": _plain(host.containers),
         "usage": _plain(host.usage),
+        "sent": host.sent,
         "output": {"code": host.output.code, "out": host.output.out, "err": host.output.err} if host.output else None,
     }
 

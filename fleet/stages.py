@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet.errors import FleetError, Interrupted, NotSelected
 from fleet.events import Report, Reporter, RunInfo
@@ -22,6 +22,9 @@ from fleet.fanout import fan_out
 from fleet.job import Job, Run, failure_of
 from fleet.model import Failure, Host, HostReport, Outcome, StepOutcome
 from fleet.plan.saved import SavedPlan
+
+if TYPE_CHECKING:
+    from fleet.shipping import Cargo
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,11 @@ def _found_somewhere(report: Report) -> Report:
 
 def _failed(step: StepOutcome) -> StepOutcome:
     return replace(step, outcome=Outcome.FAILED)
+
+
+def push(run: Run, hosts: Sequence[Host], cargo: Cargo) -> Report:
+    """`fleet images push`: an image to every host, as far as it is not there."""
+    return walk(run, hosts, Verb("push", "push", {"image": cargo.name, "cargo": cargo}))
 
 
 def examine(run: Run, hosts: Sequence[Host], today: date) -> Report:

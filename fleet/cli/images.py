@@ -14,7 +14,7 @@ class Images(LazyGroup):
     """Each command is a module of this folder; a new one is a file and a line here."""
 
     what = "command of `fleet images`"
-    modules: ClassVar[Mapping[str, str]] = {"list": "fleet.cli.images_list"}
+    modules: ClassVar[Mapping[str, str]] = {"list": "fleet.cli.images_list", "push": "fleet.cli.images_push"}
     default = "list"
 
 

@@ -64,7 +64,12 @@ def _table(stream: Stream, report: Report) -> Iterator[str]:
 def _row(host: HostReport, provision: bool) -> list[str]:
     changed = [str(changes_of(host))] if provision else []
     why = reason_of(host)[0].partition("\n")[0]
-    return [host.host, str(result_of(host)), *changed, duration(host.seconds), why or "; ".join(host.proven)]
+    return [host.host, str(result_of(host)), *changed, duration(host.seconds), why or "; ".join(host.proven) or _deed(host)]
+
+
+def _deed(host: HostReport) -> str:
+    """What a push did; of many steps there is no saying it in a line."""
+    return next((step.why for step in host.steps if step.step == "push"), "")
 
 
 def _warnings(stream: Stream, report: Report) -> Iterator[str]:

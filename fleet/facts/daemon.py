@@ -101,7 +101,8 @@ class Image:
     """One image: its tags and digests as the Engine API has them (RepoTags, RepoDigests), and its platform.
 
     ``size`` is in bytes, and 0 where the daemon does not say it. ``built`` tells what fleet built it from (the label
-    `BUILT`), and is empty when fleet did not.
+    `BUILT`), and is empty when fleet did not. ``id`` is the digest of its config (the classic store) or
+    of its manifest or index (containerd's). ``layers`` are the diff IDs of its layers, the lowest first.
     """
 
     tags: tuple[str, ...]
@@ -109,6 +110,8 @@ class Image:
     platform: str
     size: int = 0
     built: str = ""
+    id: str = ""
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,8 @@ def _image(said: dict[str, Any]) -> Image:
         platform=platform,
         size=size if isinstance(size, int) else 0,
         built=str(labels.get(BUILT, "")),
+        id=said.get("Id") or "",
+        layers=tuple((said.get("RootFS") or {}).get("Layers") or ()),
     )
 
 

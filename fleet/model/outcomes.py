@@ -70,7 +70,8 @@ class HostReport:
     """All that a run has to say of one host.
 
     ``saved`` is the host's entry in a file of plans (verb plan), ``output`` what a command returned (verb run),
-    ``findings`` what is wrong with it (verb doctor), ``containers`` and ``usage`` what runs there (verbs ps and top).
+    ``findings`` what is wrong with it (verb doctor), ``containers`` and ``usage`` what runs there (verbs ps and top),
+    ``sent`` the bytes of an image that went to it (verb push).
     """
 
     host: str
@@ -86,6 +87,7 @@ class HostReport:
     findings: tuple[Finding, ...] = ()
     containers: tuple[Container, ...] | None = None
     usage: tuple[Usage, ...] | None = None
+    sent: int = 0
 
     @property
     def result(self) -> Result:

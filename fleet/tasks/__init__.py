@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shlex
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from fabric import task
@@ -110,7 +111,19 @@ def docker(c: Any, words: Any, timeout: float = 600.0) -> HostReport:
     return walk(c, "docker", "", lambda c, job: containers.docker(c, job, given, timeout))
 
 
-TASKS = Collection(facts, images, plan, provision, verify, doctor, command, ps, logs, top, inside, docker)
+@task(name="push", help={"image": "its name", "archive": "a file that has it (default: this machine's Docker)"})  # type: ignore[untyped-decorator]
+def push(c: Any, image: str, archive: str = "", cargo: Any = None) -> HostReport:
+    """Send an image: only the layers that the host lacks. ``cargo`` is one that is open already."""
+    from fleet.shipping import Cargo  # for this task alone
+    from fleet.tasks import pushing
+
+    if isinstance(cargo, Cargo):
+        return walk(c, "push", "", lambda c, job: pushing.push(c, job, cargo))
+    with Cargo(image, Path(archive) if archive else None) as own:
+        return walk(c, "push", "", lambda c, job: pushing.push(c, job, own))
+
+
+TASKS = Collection(facts, images, plan, provision, verify, doctor, command, ps, logs, top, inside, docker, push)
 
 __all__ = [
     "TASKS",
@@ -124,6 +137,7 @@ __all__ = [
     "plan",
     "provision",
     "ps",
+    "push",
     "top",
     "verify",
 ]

@@ -37,6 +37,7 @@ ROOMS = (
     "remote",
     "contexts",
     "proof",
+    "shipping",
     "fanout",
     "job",
     "tasks",

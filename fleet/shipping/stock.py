@@ -1,0 +1,70 @@
+"""What a host has of an image: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.facts.content import Content
+from fleet.facts.daemon import Daemon
+from fleet.formats.references import fits
+from fleet.model import Blocked
+from fleet.shipping.archive import Packed, sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """``lacking`` are the numbers of the layers that are not there; ``is_whole``: the image is there under its name."""
+
+    lacking: tuple[int, ...]
+    is_whole: bool
+
+
+def stock(name: str, image: Packed, daemon: Daemon, content: Content) -> Stock:
+    """Compare an image with what a host's daemon says that it has."""
+    there = daemon.has(name)
+    lacking = _lacking_blobs(image, content) if content.is_used else _lacking_chain(image, daemon)
+    return Stock(lacking, there is not None and there.id in image.ids and not lacking)
+
+
+def _lacking_chain(image: Packed, daemon: Daemon) -> tuple[int, ...]:
+    """The classic store has a layer together with those below it, or not at all."""
+    diff_ids = image.diff_ids
+    longest = max((_common(diff_ids, other.layers) for other in daemon.images), default=0)
+    return tuple(range(longest, len(diff_ids)))
+
+
+def _lacking_blobs(image: Packed, content: Content) -> tuple[int, ...]:
+    """containerd's store knows blobs; one whose image was removed may be collected soon, so what is lacking is asked again."""
+    return tuple(n for n, layer in enumerate(image.layers) if layer.digest not in content.digests)
+
+
+def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def choose(name: str, images: tuple[Packed, ...], wanted: str) -> Packed | Blocked:
+    """The image that runs on the platform: of several, the one for the highest variant."""
+    fitting = [image for image in images if fits(image.platform, wanted)]
+    if fitting:
+        return max(fitting, key=lambda image: (image.platform, sha256(image.config)))
+    offered = ", ".join(sorted({image.platform for image in images}))
+    return Blocked(
+        f"{name} is not made for {wanted}, but for {offered}",
+        f"Build it for {wanted} too (docker buildx build --platform), or leave this host out with --exclude."
+        + (" A 32-bit userland never runs arm64 images; a 64-bit system would." if wanted.startswith("linux/arm/") else ""),
+    )
+
+
+def room(layers_kib: int, free: tuple[int | None, ...]) -> Blocked | None:
+    """Blocked when the layers, in KiB, would fill the file systems that Docker keeps its images on."""
+    known = [kib for kib in free if kib is not None]
+    if not known or min(known) > layers_kib * 2 + _SPARE_KIB:
+        return None
+    return Blocked(
+        f"{layers_kib // 1024} MiB of layers don't fit: {min(known) // 1024} MiB are free where Docker keeps its images",
+        "Make room: fleet run HOST --sudo -- docker system prune",
+    )
+
+
+_SPARE_KIB = 100_000
+"""What a host needs to live; and a layer is on the disk twice while it is loaded."""
