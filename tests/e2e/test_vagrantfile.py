@@ -31,8 +31,7 @@ def test_vagrant_takes_the_vagrantfile(lab: Lab, tmp_path: Path) -> None:
         assert "hint: start the machines with `vagrant up`" in said.err
         assert not (tmp_path / "vagrant.yml").exists()
 
-    (tmp_path / "Vagrantfile").write_text((CLONE / "Vagrantfile").read_text().replace('"1024"', '"1 GiB"'))
-    with world(lab, [tmp_path]) as laptop:
+        (tmp_path / "Vagrantfile").write_text((CLONE / "Vagrantfile").read_text().replace('"1024"', '"1 GiB"'))
         wrong = laptop.vagrant("validate", cwd=tmp_path, check=False)
         assert wrong.returncode == 1
         assert 'invalid value for Integer(): "1 GiB"' in wrong.stderr

@@ -38,7 +38,8 @@ set -eu
 cd "$1"
 printf '%s' '{LIBVIRTD}' > etc/libvirt/libvirtd.conf
 printf '%s' '{QEMU}' > etc/libvirt/qemu.conf
-chroot . useradd --system --no-create-home libvirt-dnsmasq
+for name in libvirt kvm; do chroot . groupadd --system --force "$name"; done
+for name in libvirt-dnsmasq libvirt-qemu; do chroot . useradd --system --no-create-home "$name"; done
 mkdir -p var/lib/libvirt/images var/log/libvirt
 rm -rf usr/share/doc usr/share/man usr/share/locale
 """

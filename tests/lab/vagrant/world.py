@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.box.process import tail
 from tests.lab.cache import hold
 from tests.lab.lab import Lab
 from tests.lab.machine import wait_until
@@ -45,6 +46,7 @@ printf '%s' {names} > etc/hosts
 mkdir -p run/libvirt
 chroot . virtlogd -d
 chroot . libvirtd -d
+until [ -S run/libvirt/libvirt-sock ] && chroot . virsh --connect qemu:///system version; do sleep 0.1; done
 touch {folder}/ready
 while :; do sleep 3600 & wait $!; done
 """
@@ -62,6 +64,8 @@ class World:
 
     pid: int
     bin: Path
+    home: Path
+    """Where Vagrant keeps .vagrant.d."""
 
     @property
     def way(self) -> tuple[str, ...]:
@@ -91,7 +95,7 @@ def world(lab: Lab, shared: Iterable[Path], **variables: str) -> Iterator[World]
         root, home = shlex.quote(str(folder / "root")), shlex.quote(str(folder / "home"))
         script.write_text(VAGRANT.format(pid=pid, root=root, home=home, variables=words))
         script.chmod(0o755)
-        yield World(pid, script.parent)
+        yield World(pid, script.parent, folder / "home")
     shutil.rmtree(folder)
 
 
@@ -114,7 +118,8 @@ def _process(lab: Lab, folder: Path, shared: Iterable[Path]) -> Iterator[int]:
         pid = _inner(process)
         _plug_in(lab, pid)
         if not wait_until(lambda: (folder / "ready").exists() or process.poll() is not None, 60) or process.poll() is not None:
-            raise RuntimeError(f"Vagrant's laptop did not start:\n{(folder / 'log').read_text()[-2000:]}")
+            logs = [folder / "log", folder / "upper/var/log/libvirt/libvirtd.log"]
+            raise RuntimeError("\n".join(["Vagrant's laptop did not start.", *(tail(log) for log in logs)]))
         yield pid
     finally:
         process.kill()
