@@ -157,10 +157,10 @@ class _Registry:
             return CatalogError(
                 f"there is no image {self._what()}", f"Check its name and tag{self._tags()}.{self._whose_localhost()}"
             )
-        if credentials.unread(self._reference.registry):
-            login = "fleet reads logins from `auths` in ~/.docker/config.json only, and yours are in a credential store or helper"
-        elif credentials.basic(self._reference.registry):
-            login = "the login in ~/.docker/config.json may have expired: docker login again"
+        if credentials.basic(self._reference.registry):
+            login = "the login of this machine may have expired: docker login again"
+        elif trouble := credentials.trouble(self._reference.registry):
+            login = trouble
         else:
             login = f"if it is private, log in on this machine: docker login {self._reference.registry}"
         return CatalogError(f"there is no image {self._what()}, or no right to read it ({status})", f"Check its name; {login}.")

@@ -217,8 +217,8 @@ def test_no_such_image_or_no_right_to_it(https: Site, look_up: LookUp, manifest:
     [
         (None, "docker login registry.test"),
         ({"auths": {"registry.test": {"auth": LOGIN}}}, "may have expired"),
-        ({"auths": {"registry.test": {}}, "credsStore": "desktop"}, "in a credential store or helper"),
-        ({"credHelpers": {"registry.test": "ecr-login"}}, "in a credential store or helper"),
+        ({"auths": {"registry.test": {}}, "credsStore": "desktop"}, "there is no program docker-credential-desktop"),
+        ({"credHelpers": {"registry.test": "nosuch"}}, "there is no program docker-credential-nosuch"),
         ({"credHelpers": {"other.test": "ecr-login"}}, "docker login registry.test"),
         ({"auths": {"registry.test": {"auth": "not base64!"}}}, "docker login registry.test"),
         ({"auths": ["registry.test"], "credHelpers": 5}, "docker login registry.test"),
