@@ -87,6 +87,8 @@ class Run:
     probe_timeout: float = 120.0
     stop: Stop = field(default_factory=Stop)
     logs: Path | None = None
+    told: list[Secret] = field(default_factory=list)
+    """Secrets that hosts were given in this run, and may echo."""
 
     def job(self, host: Host) -> Job:
         """The part of this run that is for one host; raises RecipeError when its recipe is wrong."""
@@ -143,8 +145,8 @@ class Job:
         self.run.reporter.output(self.host.name, self.masked(line), error)
 
     def masked(self, text: str) -> str:
-        """The text without this run's passwords."""
-        for secret in (self.run.sudo.known, self.run.settings.password, self.run.settings.passphrase):
+        """The text without this run's passwords and secrets."""
+        for secret in (self.run.sudo.known, self.run.settings.password, self.run.settings.passphrase, *self.run.told):
             text = secret.mask(text) if secret else text
         return text
 

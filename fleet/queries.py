@@ -96,3 +96,18 @@ class ContextQuery(Query[Context]):
 
     folder: str
     dockerfile: str = "Dockerfile"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretMark:
+    """What a secret is known by without being told: a slow, salted hash of it, so that a change shows."""
+
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretQuery(Query[SecretMark]):
+    """The mark of a secret of the laptop: ``kind`` is env, file or command, ``what`` the variable, path or command line."""
+
+    kind: str
+    what: str

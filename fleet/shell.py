@@ -22,12 +22,17 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself: for stdin of the remote sudo, and nothing else."""
+        """The text itself: for stdin of the remote sudo or of a script that asks for it, and nothing else."""
         return self._text
 
     def mask(self, text: str) -> str:
         """The text with the secret taken out, should a host have echoed it; one of under four characters is left."""
         return text.replace(self._text, "***") if len(self._text) >= 4 else text
+
+    @property
+    def lines(self) -> tuple[Secret, ...]:
+        """Itself and, of several lines, each: what a host echoes is looked at line by line."""
+        return (self, *(Secret(line) for line in self._text.splitlines() if line != self._text))
 
     def __repr__(self) -> str:
         return "Secret(***)"

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from fleet.catalog.downloads import download
 from fleet.errors import CatalogError
 from fleet.model import Catalog, Query, Unavailable
-from fleet.queries import ComposeQuery, ContextQuery, ImageQuery, KeyQuery, SuiteQuery
+from fleet.queries import ComposeQuery, ContextQuery, ImageQuery, KeyQuery, SecretMark, SecretQuery, SuiteQuery
 
 if TYPE_CHECKING:
     from fleet.catalog.http import Web
+    from fleet.shell import Secret
 
 
 class Resolver:
@@ -55,6 +56,12 @@ class Resolver:
     def download(self, url: str, sha256: str) -> Path:
         """Bring a file into the laptop's cache, checked; CatalogError when that can't be."""
         return download(url, sha256, self._cache_dir, self._web_once)
+
+    def secret(self, query: SecretQuery) -> Secret:
+        """A secret of the laptop itself, for stdin of a script; CatalogError when it is not there."""
+        from fleet.catalog.secrets import secret
+
+        return secret(query)
 
     def _take(self, query: Query[Any]) -> None:
         with self._lock:
@@ -108,4 +115,8 @@ def _ask(web: Web, query: Query[Any]) -> object:
             from fleet.catalog.contexts import context
 
             return context(query)
+        case SecretQuery():
+            from fleet.catalog.secrets import mark_of, secret
+
+            return SecretMark(mark_of(secret(query)))
     raise TypeError(f"nobody can answer a {type(query).__name__}")

@@ -6,11 +6,23 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Fed:
+    """A secret that a script reads from its stdin: where the laptop finds it (``kind`` is env, file or command), and the
+    mark that it must still have (see `queries.SecretMark`), so that what is done is what was planned."""
+
+    name: str
+    kind: str
+    what: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Run a POSIX sh script as root. ``unless`` is an sh test: when it holds on the host, there is nothing to do.
 
     ``timeout`` is in seconds and counts on the host itself, so that nothing lives on when the laptop is gone.
     ``lock_timeout`` is how many seconds it is run again and again while another program holds one of apt's locks.
+    ``secrets`` come over stdin in this order, a line of base64 each.
     """
 
     title: str
@@ -18,6 +30,7 @@ class Run:
     unless: str = ""
     timeout: int = 120
     lock_timeout: int = 0
+    secrets: tuple[Fed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ and the network are not asked again.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from fleet.queries import (
     Key,
     KeyQuery,
     RemoteImage,
+    SecretMark,
+    SecretQuery,
     Suite,
     SuiteQuery,
 )
@@ -39,6 +42,7 @@ _FAMILIES: Mapping[str, tuple[type[Query[Any]], type[Any]]] = {
     "image": (ImageQuery, RemoteImage),
     "compose": (ComposeQuery, ComposeRelease),
     "context": (ContextQuery, Context),
+    "secret": (SecretQuery, SecretMark),
 }
 
 
@@ -88,7 +92,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 def _fields(value: Any) -> dict[str, Any]:
     """An action's fields, without the passwords of proxies that a file on the host may hold: it is read again when it is due."""
-    found = ((name, getattr(value, name)) for name in value.__dataclass_fields__)
+    found = dataclasses.asdict(value).items()
     return {name: without_logins(field) if isinstance(field, str) else field for name, field in found}
 
 

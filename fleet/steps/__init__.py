@@ -24,6 +24,7 @@ from fleet.steps.memory import MemoryStep
 from fleet.steps.platform import PlatformStep
 from fleet.steps.service import ServiceStep
 from fleet.steps.source import SourceStep
+from fleet.steps.stacks import StacksStep
 
 STEPS: tuple[Step[Any], ...] = (
     PlatformStep(),
@@ -41,6 +42,7 @@ STEPS: tuple[Step[Any], ...] = (
     ComposeStep(),
     ImagesStep(),
     BuildsStep(),
+    StacksStep(),
 )
 
 

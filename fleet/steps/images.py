@@ -48,23 +48,24 @@ class ImagesStep(Step[ImagesOptions]):
         if not wanting:
             return Satisfied(f"{len(options.pull)} there" if options.pull else "none asked for")
         for reference in wanting:
-            refused = _refused(situation, reference)
-            if refused:
-                return refused
+            if reason := refused(situation, reference):
+                return reason
         return _no_room(facts) or _pull(facts, wanting)
 
 
 def missing(facts: Facts, options: ImagesOptions) -> tuple[str, ...]:
     """The images that are not there, or there for another platform."""
     daemon, wanted = facts[DAEMON], platform(facts).image_platform
-    return tuple(r for r in options.pull if not _is_there(daemon.has(parse(r).familiar), wanted))
+    return tuple(r for r in options.pull if not is_there(daemon.has(parse(r).familiar), wanted))
 
 
-def _is_there(image: Image | None, wanted: str) -> bool:
+def is_there(image: Image | None, wanted: str) -> bool:
+    """An image of the daemon's, and for this platform."""
     return image is not None and (not image.platform or fits(image.platform, wanted))
 
 
-def _refused(situation: Situation[ImagesOptions], reference: str) -> Blocked | None:
+def refused(situation: Situation[Any], reference: str) -> Blocked | None:
+    """Why an image can't be pulled for this host, as its registry says."""
     image = situation.catalog[ImageQuery(reference)]
     if isinstance(image, Unavailable):
         return Blocked(image.why, image.hint)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fleet.errors import ConnectionLost, FleetError, Interrupted, RebootFailed, RemoteError
+from fleet.catalog.secrets import content_of, mark_of
+from fleet.errors import CatalogError, ConnectionLost, FleetError, Interrupted, RebootFailed, RemoteError
 from fleet.job import Job
 from fleet.model import (
     Action,
@@ -16,6 +18,7 @@ from fleet.model import (
     Change,
     Done,
     Download,
+    Fed,
     Outcome,
     Plan,
     Planned,
@@ -30,6 +33,7 @@ from fleet.model import (
     Write,
     title_of,
 )
+from fleet.queries import SecretQuery
 from fleet.remote import execute, stage, upload
 from fleet.shell import check_unchanged, place_file, quote, script_of, write_file
 from fleet.steps import STEPS
@@ -132,10 +136,12 @@ def _perform(c: Any, job: Job, step: str, action: Action) -> None:
                 reboot(c, job, action)
 
 
-def _as_root(c: Any, job: Job, script: str, timeout: float, listen: Callable[[str], None] | None = None) -> Done:
+def _as_root(
+    c: Any, job: Job, script: str, timeout: float, listen: Callable[[str], None] | None = None, stdin: bytes = b""
+) -> Done:
     """Run it, however silent it is: a large layer or a slow card takes its time, and a host that died is told by keepalives."""
-    said = listen or _listener(job)
-    done = execute(c, script, root=True, sudo_password=job.run.sudo.known, timeout=timeout, on_line=said, idle=timeout)
+    said, password = listen or _listener(job), job.run.sudo.known
+    done = execute(c, script, root=True, sudo_password=password, timeout=timeout, on_line=said, idle=timeout, stdin=stdin)
     return replace(done, out=job.masked(done.out), err=job.masked(done.err))
 
 
@@ -157,14 +163,26 @@ def _run(c: Any, job: Job, action: Run) -> None:
     script = f"if ( {action.unless} ) >/dev/null 2>&1; then exit 0; fi\n" if action.unless else ""
     script += f"set -e\n{action.script}\n"
     deadline = time.monotonic() + action.lock_timeout
-    listen = _listener(job)
+    listen, stdin = _listener(job), _fed(job, action.secrets)
     while True:
-        done = _as_root(c, job, script, action.timeout, listen)
+        done = _as_root(c, job, script, action.timeout, listen, stdin)
         if done.code == 0:
             return
         if not _is_locked(done) or time.monotonic() >= deadline:
             raise _failed(action, done)
         job.run.stop.wait(_LOCK_PAUSE)
+
+
+def _fed(job: Job, secrets: Sequence[Fed]) -> bytes:
+    """What a script with secrets reads from stdin; from here on they are masked in whatever the host says."""
+    lines = b""
+    for fed in secrets:
+        secret = job.run.resolver.secret(SecretQuery(fed.kind, fed.what))
+        if mark_of(secret) != fed.mark:
+            raise CatalogError(f"the secret {fed.name} has changed since the plan was made", "Run again: the plan is made anew.")
+        job.run.told.extend(s for s in secret.lines if s not in job.run.told)
+        lines += base64.b64encode(content_of(secret)) + b"\n"
+    return lines
 
 
 def _is_locked(done: Done) -> bool:
@@ -176,7 +194,7 @@ def _last_words(done: Done) -> str:
     """The last telling line that a command printed: apt's own E: line if there is one."""
     lines = [line.strip() for line in (done.err.strip() or done.out.strip()).splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("E:", "Error:", "error:", "dpkg: error"))]
-    return (errors or lines or ["it printed nothing"])[0 if errors else -1]
+    return (errors or lines or ["it printed nothing"])[0 if errors else -1].removeprefix("error: ")
 
 
 def _failed(action: Run, done: Done) -> RemoteError:

@@ -12,7 +12,7 @@ from fleet.distros.base import IMAGE_PLATFORMS
 from fleet.errors import FleetError
 from fleet.facts import ACCOUNTS, MACHINE, SESSION
 from fleet.job import Job
-from fleet.model import Change, Facts, Outcome, Plan, Satisfied, StepOutcome
+from fleet.model import Blocked, Change, Facts, Outcome, Plan, Satisfied, StepOutcome
 from fleet.proof import PLATFORMS, SECONDS, Proof, for_user, proof_script, read_proof
 from fleet.remote import execute
 from fleet.steps.group import GroupOptions, members
@@ -31,6 +31,8 @@ def confirm(outcomes: Iterable[StepOutcome], after: Plan) -> tuple[StepOutcome, 
 def _confirmed(outcome: StepOutcome, verdict: object) -> StepOutcome:
     if outcome.outcome is not Outcome.CHANGED or isinstance(verdict, Satisfied):
         return outcome
+    if isinstance(verdict, Blocked):
+        return replace(outcome, outcome=Outcome.FAILED, why=f"done, and yet {verdict.why}", hint=verdict.hint)
     now = verdict.why if isinstance(verdict, Change) else "it can't be told"
     return replace(
         outcome,

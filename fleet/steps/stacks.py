@@ -1,0 +1,300 @@
+"""Compose stacks run on the host as their files say: unchanged, healthy, and within the limits that are written there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fleet.facts.cmdline import CMDLINE
+from fleet.facts.daemon import DAEMON
+from fleet.facts.stacks import STACKS, Container, Kept, Stack
+from fleet.files.composing import Limits, Service
+from fleet.formats.references import parse
+from fleet.model import Action, Blocked, Change, Facts, Fed, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict
+from fleet.queries import ImageQuery, SecretQuery
+from fleet.shell import diff_lines
+from fleet.steps.images import PULL_SECONDS, is_there, refused
+from fleet.steps.memory import is_on
+from fleet.steps.platform import platform
+from fleet.steps.stack_options import SecretOptions, StackOptions, StacksOptions
+from fleet.steps.stack_scripts import deploy, remove
+
+_SLACK = 60
+"""Seconds beyond those for pulling and for health, twice: a start that fails is followed by the one that goes back."""
+S = Situation[StacksOptions]
+
+
+class StacksStep(Step[StacksOptions]):
+    """Compares files and running containers with the recipe; what is deployed goes back by itself if it gets not healthy."""
+
+    name = "stacks"
+    title = "stacks of containers"
+    requires = ("service", "compose")
+    probes = (STACKS, DAEMON, CMDLINE)
+    paths = (("*", "file"), ("*", "files", "*"), ("*", "secrets", "*", "file"))
+    options = StacksOptions
+
+    def queries(self, facts: Facts, options: StacksOptions) -> tuple[Query[Any], ...]:
+        """The marks of the secrets, and the platforms of images that are not there."""
+        present = [stack for stack in options.named.values() if stack.state == "present"]
+        secrets = [SecretQuery(*secret.source) for stack in present for secret in stack.secrets.values()]
+        return (*secrets, *(ImageQuery(image) for stack in present for image in _missing(facts, stack)))
+
+    def verdict(self, situation: S) -> Verdict:
+        """All of them in one verdict; the first that can't be stands for all."""
+        facts, options = situation.facts, situation.options
+        changes: list[Change] = []
+        for name, stack in options.named.items():
+            there = facts[STACKS].find(name)
+            found = _removal(name, there) if stack.state == "absent" else _one(situation, name, stack, there)
+            if isinstance(found, Blocked):
+                return found
+            if found:
+                changes.append(found)
+        if changes:
+            return _together(changes)
+        return Satisfied(", ".join(_in_words(name, stack) for name, stack in options.named.items()) or "none asked for")
+
+
+def _in_words(name: str, stack: StackOptions) -> str:
+    return f"{name} is {'away' if stack.state == 'absent' else 'as wanted'}"
+
+
+def _together(changes: list[Change]) -> Change:
+    def after(facts: Facts) -> Facts:
+        for change in changes:
+            facts = change.after(facts)
+        return facts
+
+    return Change(
+        "; ".join(change.why for change in changes),
+        tuple(action for change in changes for action in change.actions),
+        diff="\n".join(change.diff for change in changes if change.diff),
+        after=after,
+    )
+
+
+def _one(situation: S, name: str, stack: StackOptions, there: Stack | None) -> Change | Blocked | None:
+    """What one stack needs: nothing, a deployment, or something that no deployment can do."""
+    facts = situation.facts
+    marks = _marks(situation, stack)
+    if isinstance(marks, Blocked):
+        return marks
+    files = _files(name, stack, marks)
+    why = _why(there, files, stack)
+    if not why:
+        return _kept(name, stack, there)
+    cannot = _unkeepable(facts, name, stack) or next(filter(None, _refusals(situation, stack)), None)
+    return cannot or _deployment(facts, name, stack, there, files, marks, why)
+
+
+# ── what it is to be ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _marks(situation: S, stack: StackOptions) -> dict[str, str] | Blocked:
+    """The marks of a stack's secrets by name, or why there is none."""
+    marks: dict[str, str] = {}
+    for name, secret in stack.secrets.items():
+        found = situation.catalog[SecretQuery(*secret.source)]
+        if isinstance(found, Unavailable):
+            return Blocked(found.why, found.hint)
+        marks[name] = found.mark
+    return marks
+
+
+def _files(name: str, stack: StackOptions, marks: Mapping[str, str]) -> dict[str, str]:
+    """The files of a stack by name: the user's own, and what goes over them."""
+    own = {file: attached.content for file, attached in stack.files.items()}
+    compose = stack.file.content if stack.file else ""
+    variables = "".join(f"{variable}={_dotenv(value)}\n" for variable, value in stack.values.items())
+    return {"compose.yml": compose, "fleet.yml": _overlay(name, stack, marks, own), ".env": variables, **own}
+
+
+def _dotenv(text: str) -> str:
+    """A value for Compose's .env (compose-go, dotenv): in double quotes, where these characters have a meaning."""
+    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.replace(character, escaped)
+    return f'"{text}"'
+
+
+def _overlay(name: str, stack: StackOptions, marks: Mapping[str, str], own: Mapping[str, str]) -> str:
+    """A second compose file: labels that change when a service's secrets or files do, and where secrets are.
+
+    JSON is YAML; `!override` puts ours in place of what the first file says (compose-spec, 13-merge).
+    """
+    lines = ["services:"]
+    for service in stack.compose.services:
+        labels = {"fleet.stack": name}
+        if used := [secret for secret in service.secrets if secret in marks]:
+            labels["fleet.secrets"] = _digest("\n".join(f"{secret} {marks[secret]}" for secret in used))
+        if own:
+            labels["fleet.files"] = _digest(json.dumps(sorted(own.items())))
+        lines.append(f"  {json.dumps(service.name)}: {json.dumps({'labels': labels})}")
+    if marks:
+        folder = "./.secrets" if stack.persist else f"/run/fleet/secrets/{name}"
+        lines.append("secrets:")
+        lines += [f"  {json.dumps(secret)}: !override {json.dumps({'file': f'{folder}/{secret}'})}" for secret in marks]
+    return "\n".join(lines) + "\n"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+# ── what it is ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _why(there: Stack | None, files: Mapping[str, str], stack: StackOptions) -> str:
+    """Why the stack must be deployed; empty when it is as wanted."""
+    if there is None:
+        return f"deploy it ({', '.join(service.name for service in stack.compose.services)})"
+    if not there.is_whole:
+        return "its last deployment did not succeed: deploy it again"
+    changed = [file for file in {**dict(there.files), **files} if there.content(file) != files.get(file)]
+    if changed:
+        return f"{', '.join(_named(file) for file in changed)} changed"
+    if set(stack.secrets) - set(there.secrets):
+        return "its secrets are gone, as after a reboot: bring them again"
+    return ", ".join(_amiss(there))
+
+
+def _named(file: str) -> str:
+    return {"fleet.yml": "labels or secrets", ".env": "values"}.get(file, file)
+
+
+def _amiss(there: Stack) -> Iterator[str]:
+    """What runs otherwise than when the stack was in order."""
+    now = [container.essence for container in there.containers]
+    for essence in dict.fromkeys(there.expected):
+        service, digest, state = essence
+        if now.count(essence) < there.expected.count(essence):
+            others = [c for c in there.containers if c.service == service]
+            yield _how(service, others, digest, state)
+    for container in there.containers:
+        if container.service not in {service for service, _, _ in there.expected}:
+            yield f"{container.service} is not part of it"
+        elif container.health == "unhealthy":
+            yield f"{container.service} is unhealthy"
+
+
+def _how(service: str, found: list[Container], digest: str, state: str) -> str:
+    if not found:
+        return f"{service} is gone"
+    if any(container.hash != digest for container in found):
+        return f"{service} was changed by hand"
+    return f"{service} is {next((c.state for c in found if c.state != state), 'not all there')}"
+
+
+# ── what can't be ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _missing(facts: Facts, stack: StackOptions) -> tuple[str, ...]:
+    """Images that will be pulled; those whose platform the file itself names are Compose's business."""
+    wanted = platform(facts).image_platform
+    images = dict.fromkeys(s.image for s in stack.compose.services if not s.own_platform)
+    return tuple(image for image in images if not is_there(facts[DAEMON].has(parse(image).familiar), wanted))
+
+
+def _refusals(situation: S, stack: StackOptions) -> Iterator[Blocked | None]:
+    for image in _missing(situation.facts, stack):
+        yield refused(situation, image)
+
+
+_PI = (
+    "On a Raspberry Pi take the recipe pi (--recipe pi --allow-reboot), or put `memory: {}` into yours;"
+    " elsewhere, take the limit out."
+)
+
+
+def _unkeepable(facts: Facts, name: str, stack: StackOptions) -> Blocked | None:
+    """A limit that this kernel would silently not keep: Docker starts the container without it, and only warns."""
+    limited = [service.name for service in stack.compose.services if service.limits.memory]
+    if not limited or is_on(facts):
+        return None
+    return Blocked(f"{name}: the memory limit of {limited[0]} would not be kept, since the host's memory controller is off", _PI)
+
+
+def _kept(name: str, stack: StackOptions, there: Stack | None) -> Blocked | None:
+    """The limits of what runs, as the control groups have them."""
+    for service in stack.compose.services:
+        for container in there.containers if there else ():
+            if container.service == service.name and container.kept and container.state == "running":
+                wrong = next(_loose(service, container.kept), "")
+                if wrong:
+                    return Blocked(f"{name}: the limits of {service.name} are not kept: {wrong}", _PI)
+    return None
+
+
+def _loose(service: Service, kept: Kept) -> Iterator[str]:
+    """The limits that the control group does not have, within a page of memory and a hundredth of a processor."""
+    wanted: Limits = service.limits
+    if wanted.memory and abs((kept.memory or 0) - wanted.memory) > 65536:
+        yield _told("memory", wanted.memory >> 10, kept.memory and kept.memory >> 10, " KiB")
+    if wanted.cpus and abs((kept.cpus or 0) - wanted.cpus) > 0.01:
+        yield _told("cpus", wanted.cpus, kept.cpus)
+    if wanted.pids and kept.pids != wanted.pids:
+        yield _told("pids", wanted.pids, kept.pids)
+
+
+def _told(what: str, wanted: float, kept: float | None, unit: str = "") -> str:
+    there = "none" if kept is None else f"{kept:g}{unit}"
+    return f"{what}: {wanted:g}{unit} is wanted, its control group has {there}"
+
+
+# ── what is done ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _deployment(
+    facts: Facts,
+    name: str,
+    stack: StackOptions,
+    there: Stack | None,
+    files: Mapping[str, str],
+    marks: Mapping[str, str],
+    why: str,
+) -> Change:
+    unhealthy = [c.service for c in there.containers if c.health == "unhealthy"] if there else []
+    wanted = platform(facts).image_platform
+    script = deploy(
+        name,
+        {file: (content, 0o600 if file == ".env" else 0o644) for file, content in files.items()},
+        tuple(marks),
+        seconds=stack.timeout,
+        platform=wanted if wanted.startswith("linux/arm/") else "",
+        persist=stack.persist,
+        again=tuple(dict.fromkeys(unhealthy)),
+    )
+    fed = tuple(_fed(secret, stack.secrets[secret], mark) for secret, mark in marks.items())
+    seconds = PULL_SECONDS + 2 * (stack.timeout + _SLACK)
+    actions: tuple[Action, ...] = (Run(f"deploy the stack {name}", script, timeout=seconds, secrets=fed),)
+    whole = Stack(name, tuple(files.items()), secrets=tuple(marks), is_whole=True)
+    return Change(
+        f"{name}: {why}",
+        actions,
+        diff="\n".join(_diffs(name, there, files)),
+        after=lambda later: later.but(STACKS, later[STACKS].but(name, whole)),
+    )
+
+
+def _fed(name: str, secret: SecretOptions, mark: str) -> Fed:
+    return Fed(name, *secret.source, mark)
+
+
+def _diffs(name: str, there: Stack | None, files: Mapping[str, str]) -> Iterator[str]:
+    old = dict(there.files) if there else {}
+    for file in {**files, **old}:
+        before, after = old.get(file, "").splitlines(), files.get(file, "").splitlines()
+        if before != after:
+            yield diff_lines(before, after, f"{name}/{file}")
+
+
+def _removal(name: str, there: Stack | None) -> Change | None:
+    if there is None:
+        return None
+    return Change(
+        f"{name}: take it away (volumes stay)",
+        (Run(f"take down the stack {name}", remove(name), timeout=600),),
+        after=lambda later: later.but(STACKS, later[STACKS].but(name, None)),
+    )
