@@ -64,13 +64,13 @@ swap_secrets "$fresh" "$secrets.previous"
 _UP = r"""
 record() {
   row='container {{.Label "com.docker.compose.service"}} {{.Label "com.docker.compose.config-hash"}} {{.State}}'
-  { cat "$manifest.tried"; ours "$row"; } >"$manifest.new"
+  { sed -n '/^file /p' "$manifest.tried"; ours "$row"; } >"$manifest.new"
   mv -f "$manifest.new" "$manifest"
   rm -f "$manifest.tried"
 }
 said=$(mktemp -d); trap 'rm -rf "$said"' EXIT
 up() {
-  [ -z "$again" ] || compose restart $again || return
+  [ -z "$again" ] || compose up -d --no-deps --force-recreate $again || return
   { compose up -d --wait --wait-timeout "$seconds" --remove-orphans && : >"$said/well"; } | tee "$said/out"
   [ -f "$said/well" ]
 }
@@ -120,7 +120,7 @@ def deploy(
     """Bring a stack up with these files (content and mode), and go back to what was there if it does not get healthy.
 
     The secrets come over stdin, base64 in a line each. ``seconds`` is how long health may take, ``again`` are services to
-    be restarted first, and ``platform`` is what images are pulled for when that is not Docker's own choice.
+    be created anew first, and ``platform`` is what images are pulled for when that is not Docker's own choice.
     """
     return "\n".join(
         (
