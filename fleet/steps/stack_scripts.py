@@ -78,10 +78,11 @@ if up; then record; rm -rf "$secrets.previous"; exit 0; fi
 """
 
 _WHY = r"""
-log() { compose logs --no-color --no-log-prefix --tail 5 "$service" | one_line; }
+first() { compose ps -aq "$service" | grep -x '[0-9a-f]*' | head -n 1; }
+log() { $docker logs --tail 5 "$(first)" 2>&1 | one_line; }
 check() {
   text='{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{"\n"}}{{end}}{{end}}'
-  $docker inspect -f "$text" $(compose ps -aq "$service") 2>/dev/null | grep . | tail -n 1 | one_line
+  $docker inspect -f "$text" "$(first)" 2>/dev/null | grep . | tail -n 1 | one_line
 }
 at_fault=$(ours '{{.Label "com.docker.compose.service"}}|{{.State}}|{{.Status}}' |
   awk -F '|' '$2 != "running" || /unhealthy|health: starting/ { print $1 "|" $3; exit }')

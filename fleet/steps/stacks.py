@@ -10,7 +10,7 @@ from typing import Any
 from fleet.facts.cmdline import CMDLINE
 from fleet.facts.daemon import DAEMON
 from fleet.facts.stacks import STACKS, Container, Kept, Stack
-from fleet.files.composing import Limits, Service
+from fleet.files.composing import Limits
 from fleet.formats.references import parse
 from fleet.model import Action, Blocked, Change, Facts, Fed, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict
 from fleet.queries import ImageQuery, SecretQuery
@@ -85,7 +85,7 @@ def _one(situation: S, name: str, stack: StackOptions, there: Stack | None) -> C
     files = _files(name, stack, marks)
     why = _why(there, files, stack)
     if not why:
-        return _kept(name, stack, there)
+        return None
     cannot = _unkeepable(facts, name, stack) or next(filter(None, _refusals(situation, stack)), None)
     return cannot or _deployment(facts, name, stack, there, files, marks, why)
 
@@ -157,7 +157,8 @@ def _why(there: Stack | None, files: Mapping[str, str], stack: StackOptions) -> 
         return f"{', '.join(_named(file) for file in changed)} changed"
     if set(stack.secrets) - set(there.secrets):
         return "its secrets are gone, as after a reboot: bring them again"
-    return ", ".join(_amiss(there))
+    loose = (f"the limits of {service} are not kept ({how})" for service, how in _loose(there, stack))
+    return ", ".join((*_amiss(there), *loose))
 
 
 def _named(file: str) -> str:
@@ -216,20 +217,16 @@ def _unkeepable(facts: Facts, name: str, stack: StackOptions) -> Blocked | None:
     return Blocked(f"{name}: the memory limit of {limited[0]} would not be kept, since the host's memory controller is off", _PI)
 
 
-def _kept(name: str, stack: StackOptions, there: Stack | None) -> Blocked | None:
-    """The limits of what runs, as the control groups have them."""
+def _loose(there: Stack, stack: StackOptions) -> Iterator[tuple[str, str]]:
+    """Services with a limit that the control group of what runs does not have."""
     for service in stack.compose.services:
-        for container in there.containers if there else ():
+        for container in there.containers:
             if container.service == service.name and container.kept and container.state == "running":
-                wrong = next(_loose(service, container.kept), "")
-                if wrong:
-                    return Blocked(f"{name}: the limits of {service.name} are not kept: {wrong}", _PI)
-    return None
+                yield from ((service.name, how) for how in _differing(service.limits, container.kept))
 
 
-def _loose(service: Service, kept: Kept) -> Iterator[str]:
-    """The limits that the control group does not have, within a page of memory and a hundredth of a processor."""
-    wanted: Limits = service.limits
+def _differing(wanted: Limits, kept: Kept) -> Iterator[str]:
+    """The limits that are otherwise, by more than some pages of memory or a hundredth of a processor."""
     if wanted.memory and abs((kept.memory or 0) - wanted.memory) > 65536:
         yield _told("memory", wanted.memory >> 10, kept.memory and kept.memory >> 10, " KiB")
     if wanted.cpus and abs((kept.cpus or 0) - wanted.cpus) > 0.01:
@@ -240,7 +237,7 @@ def _loose(service: Service, kept: Kept) -> Iterator[str]:
 
 def _told(what: str, wanted: float, kept: float | None, unit: str = "") -> str:
     there = "none" if kept is None else f"{kept:g}{unit}"
-    return f"{what}: {wanted:g}{unit} is wanted, its control group has {there}"
+    return f"{what} {there}, wanted {wanted:g}{unit}"
 
 
 # ── what is done ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -255,7 +252,9 @@ def _deployment(
     marks: Mapping[str, str],
     why: str,
 ) -> Change:
-    unhealthy = [c.service for c in there.containers if c.health == "unhealthy"] if there else []
+    anew = [c.service for c in there.containers if c.health == "unhealthy"] if there else []
+    anew += [service for service, _ in _loose(there, stack)] if there else []
+    names = [service.name for service in stack.compose.services]
     wanted = platform(facts).image_platform
     script = deploy(
         name,
@@ -264,7 +263,7 @@ def _deployment(
         seconds=stack.timeout,
         platform=wanted if wanted.startswith("linux/arm/") else "",
         persist=stack.persist,
-        again=tuple(dict.fromkeys(unhealthy)),
+        again=[service for service in names if service in anew],
     )
     fed = tuple(_fed(secret, stack.secrets[secret], mark) for secret, mark in marks.items())
     seconds = PULL_SECONDS + 2 * (stack.timeout + _SLACK)

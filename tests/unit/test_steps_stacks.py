@@ -1,0 +1,225 @@
+"""Stacks: options that fit together, what is found on the host, and what is done about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from fleet.facts.cmdline import CMDLINE
+from fleet.facts.daemon import DAEMON
+from fleet.facts.stacks import STACKS, Container, Kept, Stack, Stacks, read_kept, read_stacks
+from fleet.facts.system import MACHINE
+from fleet.model import Blocked, Change, Facts, Run, Satisfied
+from fleet.steps.stack_options import StackOptions
+from tests.support.golden import golden
+from tests.support.planning import DEFAULT, plan, verdict
+
+CONVERGED = golden("converged-engine29").facts
+COMPOSE = """\
+services:
+  web: {image: busybox, mem_limit: 64m, secrets: [pw]}
+  idle: {image: "alpine:3.22"}
+secrets: {pw: {environment: PW}}
+"""
+RUNNING = (Container("idle", "h1", "running"), Container("web", "h2", "running", "healthy", Kept(64 << 20)))
+
+
+def recipe(compose: str = COMPOSE, **more: Any) -> dict[str, Any]:
+    """The default recipe with the stack `web`."""
+    secrets = {"pw": {"env": "PW"}} if "PW" in compose else {}
+    return {**DEFAULT, "stacks": {"web": {"file": {"path": "compose.yml", "content": compose}, "secrets": secrets, **more}}}
+
+
+def look(facts: Facts, sections: Mapping[str, Any]) -> Satisfied | Change | Blocked:
+    """The verdict of the step."""
+    found = verdict(plan(facts, sections), "stacks")
+    assert isinstance(found, Satisfied | Change | Blocked)
+    return found
+
+
+def deployed(sections: Mapping[str, Any], *containers: Container) -> Facts:
+    """The facts of a host on which this stack was deployed, and these containers are there now."""
+    change = look(CONVERGED, sections)
+    assert isinstance(change, Change)
+    facts = change.after(CONVERGED)
+    stack = facts[STACKS].find("web")
+    assert stack
+    expected = tuple(container.essence for container in RUNNING)
+    now = replace(stack, expected=expected, containers=containers or RUNNING)
+    return CONVERGED.but(STACKS, Stacks((now,))).but(DAEMON, facts[DAEMON])
+
+
+def test_a_host_without_it_gets_all_of_it() -> None:
+    """One script with all files, and the secret only by where it is found."""
+    found = look(CONVERGED, recipe())
+    assert isinstance(found, Change)
+    assert found.why == "web: deploy it (web, idle)"
+    (action,) = found.actions
+    assert isinstance(action, Run)
+    assert [(fed.name, fed.kind, fed.what) for fed in action.secrets] == [("pw", "env", "PW")]
+    assert "+  web: {image: busybox, mem_limit: 64m, secrets: [pw]}" in found.diff
+
+
+def test_as_wanted() -> None:
+    """The same files, and the same containers running."""
+    assert look(deployed(recipe()), recipe()) == Satisfied("web is as wanted")
+
+
+IDLE, WEB = RUNNING
+
+
+@pytest.mark.parametrize(
+    ("containers", "why"),
+    [
+        ((WEB,), "web: idle is gone"),
+        ((replace(IDLE, state="exited"), WEB), "web: idle is exited"),
+        ((replace(IDLE, hash="h9"), WEB), "web: idle was changed by hand"),
+        ((IDLE, replace(WEB, health="unhealthy")), "web: web is unhealthy"),
+        ((IDLE, WEB, Container("left", "h3", "running")), "web: left is not part of it"),
+        ((IDLE, replace(WEB, kept=Kept())), "web: the limits of web are not kept (memory none, wanted 65536 KiB)"),
+    ],
+)
+def test_what_runs_otherwise_is_found(containers: tuple[Container, ...], why: str) -> None:
+    """By each container's state, health, configuration and control group."""
+    found = look(deployed(recipe(), *containers), recipe())
+    assert isinstance(found, Change)
+    assert found.why == why
+
+
+def test_what_can_not_be_mended_by_a_start_is_made_anew() -> None:
+    """An unhealthy container runs, so `up` alone would leave it."""
+    found = look(deployed(recipe(), IDLE, replace(WEB, health="unhealthy")), recipe())
+    assert isinstance(found, Change)
+    assert "\nagain=web\n" in found.actions[0].script  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"env": {"A": "b"}}, "web: values changed"),
+        ({"files": {"x.conf": {"path": "x", "content": "y"}}}, "web: labels or secrets, x.conf changed"),
+    ],
+)
+def test_content_that_changed(more: Mapping[str, Any], why: str) -> None:
+    """Values and files count as the compose file does."""
+    found = look(deployed(recipe()), recipe(**more))
+    assert isinstance(found, Change)
+    assert found.why == why
+
+
+def test_secrets_that_a_reboot_took() -> None:
+    """They were in memory."""
+    facts = deployed(recipe())
+    facts = facts.but(STACKS, Stacks((replace(facts[STACKS].found[0], secrets=()),)))
+    found = look(facts, recipe())
+    assert isinstance(found, Change)
+    assert "secrets are gone" in found.why
+
+
+def test_a_failed_deployment_is_tried_again() -> None:
+    """Whatever the files are."""
+    facts = deployed(recipe())
+    found = look(facts.but(STACKS, Stacks((replace(facts[STACKS].found[0], is_whole=False),))), recipe())
+    assert isinstance(found, Change)
+    assert "did not succeed" in found.why
+
+
+def test_a_memory_limit_without_a_controller_is_refused() -> None:
+    """Docker would start the container without it."""
+    off = replace(CONVERGED[MACHINE], cgroup_controllers=("cpu", "pids"))
+    facts = CONVERGED.but(MACHINE, off).but(CMDLINE, replace(CONVERGED[CMDLINE], old_memory=False))
+    found = look(facts, recipe())
+    assert isinstance(found, Blocked)
+    assert "would not be kept" in found.why
+    assert "--recipe pi" in found.hint
+
+
+def test_an_image_for_other_machines_is_refused() -> None:
+    """Before anything is pulled, in the words of the step images."""
+    found = look(golden("pi4-userland32").facts, recipe("services: {a: {image: example/no-arm32}}"))
+    assert isinstance(found, Blocked)
+    assert "has no image for linux/arm" in found.why
+
+
+def test_taking_away() -> None:
+    """What is there is removed, and what is not there is right."""
+    away = {**DEFAULT, "stacks": {"web": {"state": "absent"}}}
+    found = look(deployed(recipe()), away)
+    assert isinstance(found, Change)
+    assert found.why == "web: take it away (volumes stay)"
+    assert look(CONVERGED, away) == Satisfied("web is away")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({}, "a stack has a compose file"),
+        ({"file": "compose.yml", "secrets": {}}, "'pw' of the compose file has no value"),
+        ({"file": "compose.yml", "secrets": {"pw": {"env": "A"}, "pww": {"env": "A"}}}, "no secret 'pww'; did you mean 'pw'"),
+        ({"file": "compose.yml", "secrets": {"pw": {"env": "A", "file": "b"}}}, "exactly one source"),
+        ({"file": "compose.yml", "secrets": {"pw": {"env": "A"}}, "files": {"../x": "compose.yml"}}, "no name for a file"),
+        ({"file": "compose.yml", "secrets": {"pw": {"env": "A"}}, "files": {".env": "compose.yml"}}, "no name for a file"),
+        ({"file": "nowhere.yml"}, "there is no file 'nowhere.yml'"),
+        ({"file": "bad.yml"}, "bad.yml:3: services.a: build: is not supported"),
+        ({"file": "binary"}, "is not UTF-8 text"),
+        ({"file": "."}, "is no file"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options: dict[str, Any], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a sentence; a compose file with its line."""
+    monkeypatch.chdir(tmp_path)
+    Path("compose.yml").write_text(COMPOSE)
+    Path("bad.yml").write_text("services:\n  a:\n    build: .\n")
+    Path("binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValidationError) as caught:
+        StackOptions.model_validate_json(json.dumps(options))
+    assert why in str(caught.value)
+
+
+def test_reading_the_probe() -> None:
+    """Files, manifest, secrets, containers with health, and control groups, of one stack among others."""
+    container = {
+        "Id": "ab",
+        "State": "running",
+        "Status": "Up 2 minutes (health: starting)",
+        "Labels": {
+            "com.docker.compose.project": "web",
+            "com.docker.compose.service": "api",
+            "com.docker.compose.config-hash": "h1",
+            "com.docker.compose.oneoff": "False",
+        },
+    }
+    text = "\n".join(
+        (
+            "stack\tweb",
+            r"manifest" + "\tweb\tfile compose.yml\\012container api h1 running\\012",
+            "file\tweb\tcompose.yml\ta\\011b\\134\\012",
+            "secret\tweb\tpw",
+            f"containers\t{json.dumps([container])}",
+            "group\tab\tmemory.max=67108864\\012cpu.max=50000 100000\\012pids.max=max\\012",
+        )
+    )
+    api = Container("api", "h1", "running", "starting", Kept(64 << 20, 0.5, None))
+    wanted = Stack("web", (("compose.yml", "a\tb\\\n"),), (("api", "h1", "running"),), (api,), ("pw",), is_whole=True)
+    assert read_stacks(text) == Stacks((wanted,))
+    assert read_stacks("") == Stacks()
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("memory.limit_in_bytes=33554432\ncpu.cfs_quota_us=50000\ncpu.cfs_period_us=100000\npids.max=9", Kept(32 << 20, 0.5, 9)),
+        ("memory.limit_in_bytes=9223372036854771712\ncpu.cfs_quota_us=-1\ncpu.cfs_period_us=100000\npids.max=max", Kept()),
+        ("memory.max=max\ncpu.max=max 100000\npids.max=max", Kept()),
+        ("", Kept()),
+    ],
+)
+def test_control_groups_of_both_versions(text: str, kept: Kept) -> None:
+    """As the kernel writes them (cgroup-v1/memory.rst, scheduler/sched-bwc.rst, cgroup-v2.rst)."""
+    assert read_kept(text) == kept
