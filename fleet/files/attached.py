@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from fleet.files.fields import refuse
 from fleet.files.problems import show
@@ -20,8 +20,8 @@ class Attachment(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    path: str
-    content: str
+    path: str = Field(description="As the laptop opened it.")
+    content: str = Field(description="Its text.")
 
 
 def _attached(value: Any) -> Any:

@@ -8,18 +8,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from fleet import schemas
 from fleet.facts.cmdline import CMDLINE
 from fleet.facts.daemon import DAEMON
 from fleet.facts.stacks import STACKS, Container, Kept, Stack, Stacks, read_kept, read_stacks
 from fleet.facts.system import MACHINE
 from fleet.model import Blocked, Change, Facts, Run, Satisfied
+from fleet.recipe import Scope
+from fleet.recipe.cookbook import Recipes
+from fleet.steps import STEPS
 from fleet.steps.stack_options import StackOptions
+from fleet.steps.stacks import StacksStep
 from tests.support.golden import golden
 from tests.support.planning import DEFAULT, plan, verdict
 
+ROOT = Path(__file__).parents[2]
 CONVERGED = golden("converged-engine29").facts
 COMPOSE = """\
 services:
@@ -145,6 +153,14 @@ def test_an_image_for_other_machines_is_refused() -> None:
     found = look(golden("pi4-userland32").facts, recipe("services: {a: {image: example/no-arm32}}"))
     assert isinstance(found, Blocked)
     assert "has no image for linux/arm" in found.why
+
+
+def test_the_recipe_hello() -> None:
+    """The example is right, and editors take it for right."""
+    path = ROOT / "recipes" / "hello" / "recipe.yml"
+    made = Recipes([ROOT / "recipes"]).load("hello").options(StacksStep(), Scope({}, {}, ()))
+    assert made.named["hello"].values == {"PORT": "8080"}
+    jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schemas.recipe(STEPS))
 
 
 def test_taking_away() -> None:
