@@ -37,7 +37,7 @@ def probes_for(steps: Iterable[str]) -> tuple[Probe[Any], ...]:
 ALLOWED: Mapping[str, Mapping[str, str]] = {
     "removal": {"conflicts": "remove"},
     "restart": {"engine": "allow_restart", "daemon": "allow_restart"},
-    "reboot": {"memory": "allow_reboot", "kernel": "allow_reboot"},
+    "reboot": {"swap": "allow_reboot", "memory": "allow_reboot", "kernel": "allow_reboot"},
 }
 """What a flag of the command line allows: by step, the option of it that it sets."""
 

@@ -61,12 +61,12 @@ class Units:
         return next((u for u in self.units if u.name == name), Unit(name))
 
 
-def read_units(text: str) -> Units:
-    """Read `systemctl show -p Id,…`: blocks of lines, parted by empty ones."""
+def read_units(text: str, names: tuple[str, ...] = (*UNITS, SOCKET)) -> Units:
+    """Read `systemctl show -p Id,…`: blocks of lines, parted by empty ones; other names are passed over."""
     units = []
     for block in text.split("\n\n"):
         said = dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line)
-        if said.get("Id") in (*UNITS, SOCKET):
+        if said.get("Id") in names:
             units.append(
                 Unit(
                     name=said["Id"],

@@ -1,4 +1,4 @@
-"""What dpkg has installed of all that concerns Docker, and what state dpkg and its locks are in."""
+"""What dpkg has installed of all that concerns the steps, and what state dpkg and its locks are in."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ WATCHED = (
     "runc",
     "apparmor",
     "ca-certificates",
+    "linux-modules-extra-raspi",
+    "rpi-swap",
+    "dphys-swapfile",
+    "zram-tools",
+    "systemd-zram-generator",
 )
 
 _UPSTREAM = re.compile(r"^(?:\d+:)?(?P<upstream>\d[0-9A-Za-z.]*)(?P<pre>~(?:rc|beta|alpha)[.0-9]*)?")

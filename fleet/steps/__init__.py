@@ -11,6 +11,7 @@ from typing import Any
 from fleet.model import Probe, Step
 from fleet.steps.apt import AptStep
 from fleet.steps.builds import BuildsStep
+from fleet.steps.clock import ClockStep
 from fleet.steps.compose import ComposeStep
 from fleet.steps.conflicts import ConflictsStep
 from fleet.steps.daemon import DaemonStep
@@ -21,16 +22,21 @@ from fleet.steps.journal import JournalStep
 from fleet.steps.kernel import KernelStep
 from fleet.steps.keyring import KeyringStep
 from fleet.steps.memory import MemoryStep
+from fleet.steps.modules import ModulesStep
 from fleet.steps.platform import PlatformStep
 from fleet.steps.service import ServiceStep
 from fleet.steps.source import SourceStep
 from fleet.steps.stacks import StacksStep
+from fleet.steps.swap import SwapStep
 
 STEPS: tuple[Step[Any], ...] = (
     PlatformStep(),
     AptStep(),
+    ClockStep(),
+    SwapStep(),
     MemoryStep(),
     KernelStep(),
+    ModulesStep(),
     JournalStep(),
     KeyringStep(),
     SourceStep(),

@@ -51,14 +51,14 @@ def test_off_told_switched_on_and_kept(pi: EmulatedHost, project: Project) -> No
     found = {f["check"]: f for f in _all(project, "doctor").hosts()[pi.name]["findings"]}
     assert found["cgroups"]["remedy"] == f"fleet provision {pi.name} --recipe pi --step memory --allow-reboot"
     plan = _all(project, "plan", "--recipe", "pi")
-    assert planned(plan, pi) == BARE, plan
+    assert planned(plan, pi) == ["clock", *BARE], plan
     memory = next(row for row in plan.hosts()[pi.name]["plan"]["steps"] if row["step"] == "memory")
     assert (memory["verdict"], CMDLINE in memory["why"], "--allow-reboot" in memory["hint"]) == ("blocked", True, True)
     assert (pi.read(CMDLINE), pi.boot_id()) == (before, boot)
 
     done = _all(project, "provision", "--recipe", "patient", "--allow-reboot")
     assert done.code == 0, done
-    assert done.changed(pi.name) == ["memory", *BARE], done
+    assert done.changed(pi.name) == ["clock", "memory", *BARE], done
     assert done.hosts()[pi.name]["proven"], done
     assert pi.boot_id() != boot
     assert "memory" in pi.read("/sys/fs/cgroup/cgroup.controllers").split()
