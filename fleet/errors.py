@@ -56,6 +56,12 @@ class PlanError(FileError):
     stage = "plan"
 
 
+class LockError(FileError):
+    """The lock of the images can't be read or written."""
+
+    stage = "lock"
+
+
 class SelectionError(UsageError):
     """The words on the command line select no host."""
 

@@ -64,6 +64,56 @@ class ImageQuery(Query[RemoteImage]):
 
 
 @dataclass(frozen=True, slots=True)
+class TagDigest:
+    """The digest that a tag names at this moment, whatever is locked."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagQuery(Query[TagDigest]):
+    """What the tag of this reference names today."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSize:
+    """What a host has to fetch for an image: the bytes of its layers and configuration as they come, compressed."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SizeQuery(Query[ImageSize]):
+    """The size of this image, as it is locked or looked up, for one platform."""
+
+    reference: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many more pulls the Hub grants; None when it does not count.
+
+    ``limit`` pulls in ``seconds``, counted for ``source`` (an address); ``left`` is what the hosts that were planned
+    before in this run leave of them.
+    """
+
+    left: int | None
+    limit: int = 0
+    seconds: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaQuery(Query[Quota]):
+    """May one host pull ``pulls`` more images from the Hub? What is granted is gone for the hosts after it."""
+
+    pulls: int
+
+
+@dataclass(frozen=True, slots=True)
 class ComposeRelease:
     """One file of a Compose release with its checksum."""
 

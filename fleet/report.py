@@ -10,8 +10,6 @@ from typing import Any
 from fleet.errors import NotSelected
 from fleet.events import Report
 from fleet.facts import named
-from fleet.facts.daemon import DAEMON
-from fleet.lock.stock import Row, rows
 from fleet.model import Blocked, Change, Facts, Finding, HostReport, Outcome, Plan, Result, StepOutcome
 from fleet.plan.saved import plan_to_data
 from fleet.shell import Secret
@@ -73,11 +71,6 @@ def findings_of(host: HostReport) -> tuple[Finding, ...]:
     return sort((*((of_failure(host.host, host.failure),) if host.failure else ()), *host.findings))
 
 
-def images_of(report: Report) -> tuple[Row, ...]:
-    """What the hosts of a run hold."""
-    return rows({host.host: host.facts[DAEMON] for host in report.hosts if host.facts})
-
-
 def is_meant(host: HostReport) -> bool:
     """False for a host that left since its facts are not the ones that were asked for."""
     return not (host.failure and host.failure.stage == NotSelected.stage)
@@ -130,7 +123,6 @@ def to_json(report: Report, *, check: bool = False) -> dict[str, Any]:
         "exit_code": exit_code(report, check=check),
         "totals": {"hosts": len(report.hosts), **{str(r): count(report, r) for r in Result}},
         "hosts": [{**_host(host), **_findings(report.verb, host)} for host in report.hosts],
-        **({"images": [dataclasses.asdict(row) for row in images_of(report)]} if report.verb == "images" else {}),
     }
 
 

@@ -68,6 +68,9 @@ class Web:
         context = ssl.create_default_context()
         self._following = _opener(context, _SafeRedirects())
         self._staying = _opener(context, _NoRedirects())
+        self.manifests: dict[tuple[str, str], bytes] = {}
+        """What registries have said in this run, by place and digest: what is asked by its digest can't change, and
+        the Hub counts each time that it is asked."""
 
     def get(
         self,
@@ -78,6 +81,7 @@ class Web:
         secret_headers: Mapping[str, str] | None = None,
         expect: frozenset[int] = frozenset(),
         follow: bool = True,
+        method: str = "GET",
     ) -> Response:
         """Fetch at most ``limit`` bytes; 200 and the statuses in ``expect`` are answers, all else is an HttpError.
 
@@ -87,7 +91,7 @@ class Web:
         opener = self._following if follow else self._staying
 
         def attempt() -> Response:
-            request = _request(url, headers or {}, secret_headers or {})
+            request = _request(url, headers or {}, secret_headers or {}, method)
             timeout = min(self._timeout, max(0.5, end - time.monotonic()))
             with _open(opener, request, timeout, expect) as answer:
                 body = b"".join(_blocks(url, answer, limit, end))
@@ -130,12 +134,13 @@ def _wait(state: RetryCallState) -> float:
     return max(error.after if isinstance(error, HttpError) else 0.0, _backoff(state))
 
 
-def _request(url: str, headers: Mapping[str, str], secret: Mapping[str, str]) -> urllib.request.Request:
+def _request(url: str, headers: Mapping[str, str], secret: Mapping[str, str], method: str = "GET") -> urllib.request.Request:
     if urlsplit(url).scheme not in ("http", "https"):
         raise HttpError(
             f"{url} can't be fetched: it is no http or https URL", "Write https://…, or http://… for a mirror without TLS."
         )
-    request = urllib.request.Request(url, headers={"User-Agent": f"fleet/{__version__}", **headers})  # noqa: S310 (checked above)
+    spoken = {"User-Agent": f"fleet/{__version__}", **headers}
+    request = urllib.request.Request(url, headers=spoken, method=method)  # noqa: S310 (checked above)
     for name, value in secret.items():
         request.add_unredirected_header(name, value)
     return request

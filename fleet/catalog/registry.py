@@ -17,7 +17,7 @@ from fleet.catalog import credentials
 from fleet.catalog.http import NOT_FOUND, Response, Web
 from fleet.catalog.troubles import HttpError
 from fleet.errors import CatalogError
-from fleet.formats.references import HUB, Reference, parse
+from fleet.formats.references import HUB, parse
 from fleet.queries import ImageQuery, RemoteImage
 
 _ACCEPT = ", ".join(
@@ -30,7 +30,8 @@ _ACCEPT = ", ".join(
 )
 _LARGEST = 8 << 20
 """Bytes of a manifest or an image's configuration; registries themselves take 4 MiB."""
-_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
+TOO_MANY = 429
 _REFUSALS = frozenset({_UNAUTHORIZED, _FORBIDDEN, NOT_FOUND})
 _ATTESTATION = "unknown/unknown"
 """The platform of what buildx adds to an index besides images."""
@@ -38,16 +39,20 @@ _ATTESTATION = "unknown/unknown"
 
 def image(web: Web, query: ImageQuery) -> RemoteImage:
     """Look an image up; raises CatalogError when there is none, or none for this user."""
-    return _Registry(web, query.reference, parse(query.reference)).image()
+    return Registry(web, query.reference).image()
 
 
-class _Registry:
-    """One conversation about one image; it gets a token on the way, when the registry asks for one."""
+class Registry:
+    """One conversation about one image; it gets a token on the way, when the registry asks for one.
 
-    def __init__(self, web: Web, text: str, reference: Reference) -> None:
+    With ``anonymous``, it does without the laptop's login.
+    """
+
+    def __init__(self, web: Web, text: str, *, anonymous: bool = False) -> None:
         self._web = web
         self._text = text
-        self._reference = reference
+        self._anonymous = anonymous
+        self._reference = reference = parse(text)
         self._base = f"{_scheme(reference.server)}://{reference.server}/v2/{reference.repository}"
         self._authorization: dict[str, str] = {}
 
@@ -55,12 +60,28 @@ class _Registry:
         """The digest of what the reference names, and its platforms."""
         answer = self._get(f"manifests/{self._reference.manifest}")
         digest = self._digest(answer)
-        manifest = self._json(answer)
+        self._web.manifests[self._base, digest] = answer.body
+        manifest = self._json(answer.body)
         entries = manifest.get("manifests")
         found = (
-            [_platform(e.get("platform") or {}) for e in entries] if isinstance(entries, list) else [self._platform_of(manifest)]
+            [platform_of(e.get("platform") or {}) for e in entries]
+            if isinstance(entries, list)
+            else [self._platform_of(manifest)]
         )
         return RemoteImage(digest, tuple(dict.fromkeys(p for p in found if p and p != _ATTESTATION)))
+
+    def head(self) -> Response:
+        """Ask for the headers only, which the Hub does not count as a pull; 429 is an answer."""
+        return self._get(f"manifests/{self._reference.manifest}", "HEAD")
+
+    def manifest(self, digest: str) -> dict[str, Any]:
+        """The index or manifest of this digest; asked for once in a run."""
+        place = (self._base, digest)
+        if place not in self._web.manifests:
+            answer = self._get(f"manifests/{digest}")
+            self._verify(answer, digest)
+            self._web.manifests[place] = answer.body
+        return self._json(self._web.manifests[place])
 
     def _platform_of(self, manifest: dict[str, Any]) -> str:
         """A manifest without an index says no platform; the image's configuration does."""
@@ -72,7 +93,7 @@ class _Registry:
             )
         answer = self._get(f"blobs/{config['digest']}")
         self._verify(answer, config["digest"])
-        return _platform(self._json(answer))
+        return platform_of(self._json(answer.body))
 
     def _digest(self, answer: Response) -> str:
         digest = self._reference.digest or str(answer.headers.get("Docker-Content-Digest") or "")
@@ -88,9 +109,9 @@ class _Registry:
                 f"{self._what()} came damaged: its digest is {found}, not {digest}", "Try again; check proxies on the way."
             )
 
-    def _json(self, answer: Response) -> dict[str, Any]:
+    def _json(self, body: bytes) -> dict[str, Any]:
         try:
-            content = json.loads(answer.body)
+            content = json.loads(body)
         except ValueError:
             content = None
         if isinstance(content, dict):
@@ -99,23 +120,24 @@ class _Registry:
             f"{self._reference.server} is no image registry: it does not answer in JSON", f"Correct {self._text} in the recipe."
         )
 
-    def _get(self, path: str) -> Response:
-        answer = self._ask(path)
+    def _get(self, path: str, method: str = "GET") -> Response:
+        answer = self._ask(path, method)
         if answer.status == _UNAUTHORIZED and not self._authorization:
             self._authorize(str(answer.headers.get("WWW-Authenticate") or ""))
-            answer = self._ask(path)
+            answer = self._ask(path, method)
         if answer.status in _REFUSALS:
             raise self._refused(answer.status)
         return answer
 
-    def _ask(self, path: str) -> Response:
+    def _ask(self, path: str, method: str) -> Response:
         try:
             return self._web.get(
                 f"{self._base}/{path}",
                 limit=_LARGEST,
                 headers={"Accept": _ACCEPT if path.startswith("manifests/") else "*/*"},
                 secret_headers=self._authorization,
-                expect=_REFUSALS,
+                expect=_REFUSALS if method == "GET" else _REFUSALS | {TOO_MANY},
+                method=method,
             )
         except HttpError as error:
             raise self._in_own_words(error) from None
@@ -123,7 +145,7 @@ class _Registry:
     def _authorize(self, challenge: str) -> None:
         scheme, _, rest = challenge.partition(" ")
         words = parse_keqv_list([word for word in parse_http_list(rest) if "=" in word])
-        login = credentials.basic(self._reference.registry)
+        login = "" if self._anonymous else credentials.basic(self._reference.registry)
         if scheme.lower() == "bearer" and "realm" in words:
             self._authorization = {"Authorization": f"Bearer {self._token(words, login)}"}
         elif scheme.lower() == "basic" and login:
@@ -144,7 +166,7 @@ class _Registry:
         )
         if answer.status in _REFUSALS:
             raise self._refused(answer.status)
-        content = self._json(answer)
+        content = self._json(answer.body)
         return str(content.get("token") or content.get("access_token") or "")
 
     # ── refusals, in words ───────────────────────────────────────────────────────────────────────────────────────────
@@ -175,7 +197,7 @@ class _Registry:
         return " localhost is this machine here, not the host." if _is_loopback(self._reference.server) else ""
 
     def _in_own_words(self, error: HttpError) -> CatalogError:
-        if error.status == _TOO_MANY and self._reference.registry == HUB:
+        if error.status == TOO_MANY and self._reference.registry == HUB:
             return self._too_often()
         return CatalogError(error.message, error.hint + self._whose_localhost())
 
@@ -190,7 +212,7 @@ class _Registry:
         )
 
 
-def _platform(entry: Any) -> str:
+def platform_of(entry: Any) -> str:
     """os/architecture[/variant]; empty when it is no platform."""
     if not isinstance(entry, dict):
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +14,30 @@ from typing import TYPE_CHECKING, Any
 from fleet.catalog.downloads import download
 from fleet.errors import CatalogError
 from fleet.model import Catalog, Query, Unavailable
-from fleet.queries import ComposeQuery, ContextQuery, ImageQuery, KeyQuery, SecretMark, SecretQuery, SuiteQuery
+from fleet.queries import (
+    ComposeQuery,
+    ContextQuery,
+    ImageQuery,
+    KeyQuery,
+    Quota,
+    QuotaQuery,
+    RemoteImage,
+    SecretMark,
+    SecretQuery,
+    SizeQuery,
+    SuiteQuery,
+    TagQuery,
+)
 
 if TYPE_CHECKING:
     from fleet.catalog.http import Web
+    from fleet.lock.file import LockFile
     from fleet.shell import Secret
 
 
 class Resolver:
-    """The laptop's look-ups of one run, for all its threads. Nothing is remembered beyond it but downloads.
+    """The laptop's look-ups of one run, for all its threads. Nothing is remembered beyond it but downloads, and images in
+    the ``lock`` if there is one: what is locked is not looked up, and what was looked up is locked.
 
     ``timeout`` and ``deadline`` are seconds: a server's silence, and one question with its retries.
     """
@@ -32,12 +48,15 @@ class Resolver:
         timeout: float = 10.0,
         deadline: float = 20.0,
         cache_dir: Path | None = None,
+        lock: LockFile | None = None,
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._timeout = timeout
         self._deadline = deadline
         self._cache_dir = cache_dir
         self._now = now
+        self._images = lock
+        self._granted = 0
         self._lock = Lock()
         self._answers: dict[Query[Any], Future[object]] = {}
 
@@ -51,7 +70,7 @@ class Resolver:
         wanted = [query for query in dict.fromkeys(queries) if query not in known]
         for query in wanted:
             self._take(query)
-        return Catalog({**known, **{query: self._answers[query].result() for query in wanted}})
+        return Catalog({**known, **{query: self._answered(query) for query in wanted}})
 
     def download(self, url: str, sha256: str) -> Path:
         """Bring a file into the laptop's cache, checked; CatalogError when that can't be."""
@@ -74,11 +93,44 @@ class Resolver:
             future.set_exception(error)
             raise
 
+    def _answered(self, query: Query[Any]) -> object:
+        answer = self._answers[query].result()
+        return self._grant(answer, query) if isinstance(query, QuotaQuery) and isinstance(answer, Quota) else answer
+
+    def _grant(self, quota: Quota, query: QuotaQuery) -> Quota:
+        """What is left for this host after those that asked before it; what it may have, it has."""
+        if quota.left is None:
+            return quota
+        with self._lock:
+            left = max(0, quota.left - self._granted)
+            self._granted += query.pulls if query.pulls <= left else 0
+        return replace(quota, left=left)
+
     def _answer(self, query: Query[Any]) -> object:
         try:
+            match query:
+                case ImageQuery(reference):
+                    return self._image(query, reference)
+                case SizeQuery(reference):
+                    return self._size(query, reference)
             return _ask(self._web_once, query)
         except CatalogError as error:
             return Unavailable(error.message, error.hint)
+
+    def _image(self, query: ImageQuery, reference: str) -> object:
+        pin = self._images.lock.find(reference) if self._images else None
+        if pin:
+            return pin
+        found = _ask(self._web_once, query)
+        return self._images.learn(reference, found) if self._images and isinstance(found, RemoteImage) else found
+
+    def _size(self, query: SizeQuery, reference: str) -> object:
+        found = self.resolve([ImageQuery(reference)])[ImageQuery(reference)]
+        if isinstance(found, Unavailable):
+            return found
+        from fleet.catalog.images import size
+
+        return size(self._web_once, query, found)
 
     @property
     def _web_once(self) -> Web:
@@ -107,6 +159,14 @@ def _ask(web: Web, query: Query[Any]) -> object:
             from fleet.catalog.registry import image
 
             return image(web, query)
+        case TagQuery(reference):
+            from fleet.catalog.images import tag_digest
+
+            return tag_digest(web, reference)
+        case QuotaQuery():
+            from fleet.catalog.images import quota
+
+            return quota(web)
         case ComposeQuery():
             from fleet.catalog.releases import compose
 

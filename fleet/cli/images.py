@@ -14,7 +14,9 @@ class Images(LazyGroup):
     """Each command is a module of this folder; a new one is a file and a line here."""
 
     what = "command of `fleet images`"
-    modules: ClassVar[Mapping[str, str]] = {"list": "fleet.cli.images_list", "push": "fleet.cli.images_push"}
+    modules: ClassVar[Mapping[str, str]] = {
+        name: f"fleet.cli.images_{name}" for name in ("list", "lock", "outdated", "update", "rollback", "push")
+    }
     default = "list"
 
 

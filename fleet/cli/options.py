@@ -20,6 +20,11 @@ Verbose = Annotated[
 """Before the verb, after it, or both."""
 
 
+LockOption = Annotated[
+    Path | None, typer.Option("--lock", metavar="FILE", help="The lock of the images. Default: fleet.lock.yml here.")
+]
+
+
 @dataclass(frozen=True)
 class Which:
     """Which hosts."""
@@ -69,6 +74,7 @@ class What:
         list[str] | None,
         typer.Option("--skip", metavar="STEP", help="Leave this step as it is. Repeatable.", autocompletion=complete.steps),
     ] = None
+    lock: LockOption = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import typer
 from fleet import __version__
 from fleet.cli.options import Login, What, Which, command
 from fleet.cli.session import Session
-from fleet.console import tell_warning
+from fleet.console import tell_note, tell_warning
 
 if TYPE_CHECKING:
     from fleet.events import Report
@@ -34,6 +34,8 @@ def plan(
     prepared = prepare(session, which, login, what)
     report = stages.propose(prepared.run, prepared.hosts)
     code = prepared.finish(report, partial(tell_plan_report, diff=diff), check=check)
+    if prepared.lock.learnt:
+        tell_note(session.screen, f"{prepared.lock.path}: provision would lock {', '.join(prepared.lock.learnt)}")
     if out:
         _save(session, report, out)
     return code

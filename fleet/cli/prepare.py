@@ -20,6 +20,7 @@ from fleet.files.fields import key_path, user_name
 from fleet.files.problems import suggest
 from fleet.inventory.selection import FactTerm, matches
 from fleet.job import Run, SudoPassword
+from fleet.lock.file import LockFile
 from fleet.logs import Logs, home, run_name
 from fleet.model import Data, Facts, Host
 from fleet.recipe import parse_extra
@@ -37,16 +38,27 @@ class Prepared:
     run: Run
     hosts: tuple[Host, ...]
     logs: Logs
+    lock: LockFile
 
-    def finish(self, report: Report, tell: Callable[[Screen, Report], None], *, check: bool = False) -> int:
-        """Show the report, as JSON if so wanted, and give the exit code; SelectionError when nobody was meant."""
+    def finish(
+        self,
+        report: Report,
+        tell: Callable[[Screen, Report], None],
+        *,
+        check: bool = False,
+        more: Mapping[str, object] | None = None,
+    ) -> int:
+        """Show the report, as JSON if so wanted, and give the exit code; SelectionError when nobody was meant.
+
+        ``more`` is what this verb adds to the JSON.
+        """
         screen = self.session.screen
-        if self.logs.problem:
-            tell_warning(screen, self.logs.problem)
+        for problem in filter(None, (self.logs.problem, self.lock.problem)):
+            tell_warning(screen, problem)
         if not report.hosts and not report.interrupted:
             raise SelectionError("no host has these facts", "`fleet facts --all` shows what they have")
         if screen.json:
-            tell_json(screen, to_json(report, check=check))
+            tell_json(screen, {**to_json(report, check=check), **(more or {})})
         else:
             tell(screen, report)
         return exit_code(report, check=check)
@@ -61,9 +73,14 @@ def prepare(
     allow: frozenset[str] = frozenset(),
     reporter: Lines | None = None,
     diff: bool = False,
+    locks: bool = False,
 ) -> Prepared:
-    """Read the files, ask for passwords and make the run. Everything that can be wrong without a network is found here."""
+    """Read the files, ask for passwords and make the run. Everything that can be wrong without a network is found here.
+
+    With ``locks``, images that are looked up are locked in the file too.
+    """
     what = what or What()
+    lock = LockFile(what.lock, writes=locks)
     inventory, selection = chosen(which)
     hosts = tuple(_as(login, host) for host in selection.hosts)
     extra = parse_extra(what.extra or ())
@@ -81,7 +98,7 @@ def prepare(
             password=login_password(session, login.ask_password),
             passphrase=passphrase(),
         ),
-        resolver=Resolver(),
+        resolver=Resolver(lock=lock),
         recipes=recipes,
         reporter=Reporters(reporter, logs),
         inventory={**inventory.hosts, **{host.name: host for host in hosts}},
@@ -95,7 +112,7 @@ def prepare(
         parallel=login.parallel,
         logs=logs.folder,
     )
-    return Prepared(session, run, hosts, logs)
+    return Prepared(session, run, hosts, logs, lock)
 
 
 def _as(login: Login, host: Host) -> Host:

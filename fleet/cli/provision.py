@@ -11,6 +11,7 @@ import typer
 
 from fleet.cli.options import Login, What, Which, command
 from fleet.cli.session import Session
+from fleet.console import tell_note
 from fleet.errors import PlanError, UsageError
 
 if TYPE_CHECKING:
@@ -41,8 +42,13 @@ def provision(
     which = replace(which, hosts=list(saved)) if saved else which
     flags = {"removal": allow_removal, "restart": allow_restart, "reboot": allow_reboot}
     allow = frozenset(word for word, given in flags.items() if given)
-    prepared = prepare(session, which, login, what, allow=allow, diff=diff)
-    return prepared.finish(stages.converge(prepared.run, prepared.hosts, saved), tell_end)
+    prepared = prepare(session, which, login, what, allow=allow, diff=diff, locks=True)
+    for plan in (saved or {}).values():
+        prepared.lock.learn_from(plan.catalog)
+    code = prepared.finish(stages.converge(prepared.run, prepared.hosts, saved), tell_end)
+    if prepared.lock.learnt:
+        tell_note(session.screen, f"{prepared.lock.path}: locked {', '.join(prepared.lock.learnt)}")
+    return code
 
 
 def _saved(which: Which, what: What) -> Mapping[str, SavedPlan] | None:
@@ -52,7 +58,7 @@ def _saved(which: Which, what: What) -> Mapping[str, SavedPlan] | None:
         return None
     if len(which.hosts or ()) > 1 or which.all:
         raise UsageError(f"{files[0]} is a saved plan, which names its own hosts", f"fleet provision {files[0]}")
-    if what != What():
+    if replace(what, lock=None) != What():
         raise UsageError(f"{files[0]} is a saved plan, which says already what is done", "leave out -r, -e, --step and --skip")
     from fleet.inventory import locate, read
     from fleet.plan import saved

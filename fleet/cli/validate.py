@@ -16,9 +16,11 @@ _VERSION = 1
 def validate(session: Session, which: Which, what: What) -> int:
     """Check the inventory, and the recipes for the hosts that use them. Without HOSTS: all of them. Nothing is connected."""
     from fleet.cli.files import by_recipe, chosen, problems_of
+    from fleet.lock.file import LockFile
     from fleet.recipe import parse_extra
     from fleet.recipe.cookbook import Recipes
 
+    LockFile(what.lock)
     inventory, selection = chosen(replace(which, all=which.all or not which.hosts))
     recipes = Recipes()
     extra = parse_extra(what.extra or ())

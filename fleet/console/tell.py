@@ -20,6 +20,11 @@ def tell_warning(screen: Screen, message: str) -> None:
     _marked(screen, "warning", message)
 
 
+def tell_note(screen: Screen, message: str) -> None:
+    """Something that is good to know."""
+    screen.err.line(clean(message))
+
+
 def _marked(screen: Screen, word: str, text: str) -> None:
     """The word in its colour and the text; lines are left as they are, so that paths in them can be copied."""
     screen.err.line(f"{screen.err.paint(f'{word}:', word)} {clean(text)}")

@@ -139,6 +139,11 @@ class Daemon:
         """With one more image."""
         return replace(self, images=(*self.images, image))
 
+    @property
+    def has_mirror(self) -> bool:
+        """True when what comes from the Hub is pulled through a mirror."""
+        return self.info is not None and bool(self.info.mirrors)
+
 
 def read_daemon(text: str) -> Daemon:
     """Read the answer of the probe ``daemon``: lines of a word, a tab, and the daemon's own words."""

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from fleet.facts.daemon import Daemon, Image
 from fleet.formats.references import parse
+from fleet.lock import Lock
 
 UNTAGGED = "<none>"
+
+
+class State(StrEnum):
+    """How an image stands to the lock."""
+
+    LOCKED = "locked"
+    DRIFT = "drift"
+    UNKNOWN = "?"
+    """Sent or built, and so without a digest that could be compared."""
+    FREE = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +35,27 @@ class Row:
     platform: str
     size: int
     hosts: tuple[str, ...]
+    state: State = State.FREE
 
 
-def rows(daemons: Mapping[str, Daemon]) -> tuple[Row, ...]:
+def rows(daemons: Mapping[str, Daemon], lock: Lock) -> tuple[Row, ...]:
     """The images of all hosts, by name; hosts in the order given."""
     found: dict[tuple[str, str, str], list[tuple[str, int]]] = {}
     for host, daemon in daemons.items():
         for image in daemon.images:
             for name, digest in _names(image):
                 found.setdefault((name, digest, image.platform), []).append((host, image.size))
-    return tuple(Row(*key, max(size for _, size in held), tuple(host for host, _ in held)) for key, held in sorted(found.items()))
+    return tuple(
+        Row(*key, max(size for _, size in held), tuple(host for host, _ in held), _state(lock, *key[:2]))
+        for key, held in sorted(found.items())
+    )
+
+
+def _state(lock: Lock, image: str, digest: str) -> State:
+    pin = lock.pins.get(image)
+    if pin is None:
+        return State.FREE
+    return State.UNKNOWN if not digest else State.LOCKED if pin.digest == digest else State.DRIFT
 
 
 def _names(image: Image) -> tuple[tuple[str, str], ...]:

@@ -34,6 +34,10 @@ class Catalog:
     def __getitem__(self, query: Query[T]) -> T | Unavailable:
         return self._answers[query]  # type: ignore[return-value]
 
+    def get(self, query: Query[T]) -> T | Unavailable | None:
+        """The answer, or None where it was not asked."""
+        return self._answers.get(query)  # type: ignore[return-value]
+
     def __contains__(self, query: object) -> bool:
         return query in self._answers
 

@@ -54,6 +54,14 @@ class Step(ABC, Generic[O]):
         """What the laptop must look up before the verdict; nothing for a host that is as wanted."""
         return ()
 
+    def questions(self, situation: Situation[O]) -> tuple[Query[Any], ...]:
+        """What more has to be looked up, now that the answers to `queries` are in the situation's catalog."""
+        return ()
+
+    def images(self, options: O) -> tuple[str, ...]:
+        """The images that the options name, for the lock."""
+        return ()
+
     @abstractmethod
     def verdict(self, situation: Situation[O]) -> Verdict:
         """Compare what is with what is wanted. Pure."""

@@ -77,13 +77,14 @@ def build(
             verdicts[step.name] = Skipped(reason)
             continue
         options = options_of(step)
-        unknown = [q for q in step.queries(facts, options) if q not in catalog]
+        situation = Situation(facts, options, catalog)
+        unknown = _unknown(step, situation)
         if unknown:
             missing += unknown
             asking.append(step.name)
             verdicts[step.name] = Skipped("waiting for the network")
             continue
-        verdict = _not_under_itself(step.verdict(Situation(facts, options, catalog)), host)
+        verdict = _not_under_itself(step.verdict(situation), host)
         if step.name in left_out and isinstance(verdict, Change | Blocked):
             verdict = Skipped(LEFT_OUT)
         verdicts[step.name] = verdict
@@ -93,6 +94,12 @@ def build(
         return Missing(tuple(dict.fromkeys(missing)), tuple(asking))
     _drop_idle_means(steps, verdicts)
     return Plan(host.name, recipe, tuple(Planned(step.name, _addressed(verdicts[step.name], host)) for step in steps))
+
+
+def _unknown(step: Step[Any], situation: Situation[Any]) -> list[Query[Any]]:
+    """What has to be looked up before the step's verdict; its further questions depend on the first answers."""
+    first = [q for q in step.queries(situation.facts, situation.options) if q not in situation.catalog]
+    return first or [q for q in step.questions(situation) if q not in situation.catalog]
 
 
 def _not_under_itself(verdict: Verdict, host: Host) -> Verdict:

@@ -104,6 +104,11 @@ class Recipe:
             self._made[key] = made
         return self._made[key]  # type: ignore[return-value]
 
+    def options_without_facts(self, step: Step[O], scope: Scope) -> O | None:
+        """The options of a step before any host was asked; None where they depend on a fact, or are wrong."""
+        made, _ = _Reading(self, step, self._with_own_vars(scope)).result()
+        return made  # type: ignore[return-value]
+
     def check(self, scope: Scope) -> None:
         """Raise one RecipeError with the problems of all sections, as far as they show without facts."""
         scope = self._with_own_vars(scope)

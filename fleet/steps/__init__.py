@@ -61,4 +61,9 @@ def probes_of(steps: Iterable[Step[Any]]) -> tuple[Probe[Any], ...]:
     return tuple(found.values())
 
 
-__all__ = ["STEPS", "probes_of"]
+def names_images(step: Step[Any]) -> bool:
+    """Can the options of this step name images?"""
+    return type(step).images is not Step.images
+
+
+__all__ = ["STEPS", "names_images", "probes_of"]

@@ -31,8 +31,8 @@ from fleet.model import (
 )
 from fleet.queries import Context, ContextQuery, ImageQuery
 from fleet.shell import quote, words
-from fleet.steps.images import DOCKER
 from fleet.steps.platform import platform
+from fleet.steps.pulling import DOCKER
 
 CONTEXTS = "/var/cache/fleet/contexts"
 """Where hosts keep contexts, so that the next time only what differs is sent; only root can look."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from fleet.facts.daemon_json import PATH, TOLD
 from fleet.shell import quote, script_of, words
-from fleet.steps.images import DOCKER
+from fleet.steps.pulling import DOCKER
 
 REFUSED = "dockerd refuses the new daemon.json"
 

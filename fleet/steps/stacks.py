@@ -15,9 +15,10 @@ from fleet.formats.references import parse
 from fleet.model import Action, Blocked, Change, Facts, Fed, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict
 from fleet.queries import ImageQuery, SecretQuery
 from fleet.shell import diff_lines
-from fleet.steps.images import PULL_SECONDS, is_there, refused
+from fleet.steps.images import is_there, refused
 from fleet.steps.memory import is_on
 from fleet.steps.platform import platform
+from fleet.steps.pulling import PULL_SECONDS
 from fleet.steps.stack_options import SecretOptions, StackOptions, StacksOptions
 from fleet.steps.stack_scripts import deploy, remove
 

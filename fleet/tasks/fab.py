@@ -16,6 +16,7 @@ from fleet.catalog import Resolver
 from fleet.errors import FleetError, InventoryError
 from fleet.events import Report, Reporter, Reporters, RunInfo
 from fleet.job import Job, Run, SudoPassword, failure_of
+from fleet.lock.file import LockFile
 from fleet.model import Host, HostReport
 from fleet.recipe.cookbook import Recipes
 from fleet.remote import FleetConnection, LocalConnection, Settings, connect, harden
@@ -51,7 +52,7 @@ def _walk_for_fab(c: Any, verb: str, recipe: str, program: Program) -> HostRepor
     host = _host(c, known)
     run = Run(
         settings=_settings(c),
-        resolver=Resolver(),
+        resolver=Resolver(lock=LockFile(writes=verb == "provision")),
         recipes=Recipes(),
         reporter=_reporter(verb),
         inventory=known,

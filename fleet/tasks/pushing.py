@@ -20,7 +20,7 @@ from fleet.remote import execute
 from fleet.shell import words
 from fleet.shipping import Cargo, Packed, Parcel, checkpoint, parcels
 from fleet.shipping.stock import Stock, choose, room, stock
-from fleet.steps.images import DOCKER
+from fleet.steps.pulling import DOCKER
 from fleet.tasks import probing
 from fleet.tasks.fab import reconnect
 

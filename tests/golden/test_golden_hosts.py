@@ -8,11 +8,12 @@ import pytest
 
 from fleet.distros import Platform, platform_of
 from fleet.facts import named
-from fleet.model import Blocked, Catalog, Change, Satisfied, Skipped
+from fleet.model import Blocked, Change, Satisfied, Skipped
 from fleet.plan import Missing, build, chosen
 from fleet.steps import STEPS
 from fleet.steps.platform import PlatformOptions, wanted_platform
 from tests.support.golden import NAMES, Golden, golden
+from tests.support.network import LOCKED
 from tests.support.planning import HOST, changed, effects, options_of, plan, verdict
 
 KEYS = {
@@ -97,7 +98,7 @@ def test_plan_is_deterministic(host: Golden) -> None:
 
 
 def test_after_the_plan_nothing_is_left_to_do(host: Golden) -> None:
-    """The heart of the plan: with the effects of all its changes, every step is satisfied and no look-up is due."""
+    """The heart of the plan: with the effects of all its changes, every step is satisfied; only the lock is asked."""
     if not host.sees_root:
         return
     found = plan(host.facts, host.recipe)
@@ -106,7 +107,7 @@ def test_after_the_plan_nothing_is_left_to_do(host: Golden) -> None:
     done = [p.step for p in found.steps if isinstance(p.verdict, Change | Satisfied)]
     if len(done) < len(steps):
         return
-    again = build(HOST, "test", steps, later, options_of(host.recipe), Catalog())
+    again = build(HOST, "test", steps, later, options_of(host.recipe), LOCKED)
     assert not isinstance(again, Missing), again
     assert again.is_empty, [(p.step, p.verdict) for p in again.steps if not isinstance(p.verdict, Satisfied)]
 
@@ -121,8 +122,8 @@ def test_each_change_satisfies_its_own_step(host: Golden) -> None:
         if not isinstance(planned.verdict, Change | Satisfied):
             continue
         facts = planned.verdict.after(facts)
-        assert step.queries(facts, options(step)) == ()
-        alone = build(HOST, "test", [step], facts, options, Catalog())
+        assert [q for q in step.queries(facts, options(step)) if q not in LOCKED] == []
+        alone = build(HOST, "test", [step], facts, options, LOCKED)
         assert not isinstance(alone, Missing)
         assert isinstance(alone.steps[0].verdict, Satisfied), alone.steps[0]
 
@@ -136,11 +137,11 @@ def test_every_refusal_has_a_remedy(host: Golden) -> None:
 
 
 def test_converged_hosts_ask_the_network_nothing() -> None:
-    """A host that is as wanted costs no look-up; there are several such golden hosts, so the claim is not empty."""
+    """A host that is as wanted costs no look-up that the lock does not answer; and there are several such golden hosts."""
     converged = [golden(n) for n in NAMES if golden(n).expected.get("changes") == [] and "blocked" not in golden(n).expected]
     assert len(converged) >= 3
     for host in converged:
         steps = chosen(STEPS, tuple(host.recipe))
-        found = build(HOST, "test", steps, host.facts, options_of(host.recipe), Catalog())
+        found = build(HOST, "test", steps, host.facts, options_of(host.recipe), LOCKED)
         assert not isinstance(found, Missing), host.name
         assert found.is_empty, host.name

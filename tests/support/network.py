@@ -14,11 +14,15 @@ from fleet.queries import (
     Context,
     ContextQuery,
     ImageQuery,
+    ImageSize,
     Key,
     KeyQuery,
+    Quota,
+    QuotaQuery,
     RemoteImage,
     SecretMark,
     SecretQuery,
+    SizeQuery,
     Suite,
     SuiteQuery,
 )
@@ -41,6 +45,16 @@ IMAGES = {
     "alpine:3.22": ("linux/amd64", "linux/arm64/v8", "linux/arm/v7", "linux/arm/v6"),
     "example/no-arm32": ("linux/amd64", "linux/arm64"),
 }
+
+
+DIGEST = "sha256:" + "0" * 64
+"""Of an image of this world, unless it has one of its own."""
+DIGESTS = {"alpine:3.22": "sha256:8d591b0b7dea080ea3be9e12ae563eebf9869168ffced1cb25b2470a3d9fe15e"}
+
+
+def image(reference: str) -> RemoteImage:
+    """What a tag of this world names, and the lock has."""
+    return RemoteImage(DIGESTS.get(reference, DIGEST), IMAGES[reference])
 
 
 def suite(query: SuiteQuery) -> Suite:
@@ -67,7 +81,11 @@ def answer(query: Query[Any]) -> object:
         case SecretQuery():
             return SecretMark(f"mark of {query.what}")
         case ImageQuery(reference) if reference in IMAGES:
-            return RemoteImage("sha256:" + "0" * 64, IMAGES[reference])
+            return image(reference)
+        case SizeQuery():
+            return ImageSize(4_200_000)
+        case QuotaQuery():
+            return Quota(None)
         case ContextQuery("/nowhere"):
             return Unavailable("the build context /nowhere is no folder", "Name a folder, from the folder of the recipe.")
         case ContextQuery(folder, dockerfile):
@@ -76,6 +94,10 @@ def answer(query: Query[Any]) -> object:
             wanted = version or "5.5.1"
             return ComposeRelease(wanted, f"https://example.org/v{wanted}/docker-compose-linux-{machine}", "1" * 64)
     return Unavailable(f"nobody answers {query}", "Look at the network.")
+
+
+LOCKED = Catalog({ImageQuery(name): image(name) for name in IMAGES})
+"""What a lock with every image of this world answers without a network."""
 
 
 def answers(queries: Iterable[Query[Any]]) -> Catalog:

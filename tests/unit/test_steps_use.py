@@ -1,4 +1,4 @@
-"""The steps that make the engine usable: group, Compose, images."""
+"""The steps that make the engine usable: group and Compose."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from fleet.facts.accounts import ACCOUNTS, SESSION, Account
-from fleet.facts.daemon import DAEMON, Image
 from fleet.facts.plugins import PACKAGE_PATH, PLUGINS, Plugin, Plugins
-from fleet.facts.system import DISK, Disk
 from fleet.model import Blocked, Change, Download, Facts, Reconnect, Run, Satisfied
 from fleet.plan import Missing
-from fleet.queries import ComposeQuery, ImageQuery
+from fleet.queries import ComposeQuery
 from fleet.steps.compose import SYSTEM_PATH, ComposeOptions
 from fleet.steps.group import GroupOptions
-from fleet.steps.images import ImagesOptions
 from tests.support.golden import golden
-from tests.support.planning import DEFAULT, attempt, changed, effects, plan, verdict
+from tests.support.planning import DEFAULT, attempt, changed, plan, verdict
 
 BARE = golden("debian-trixie").facts
 CONVERGED = golden("converged-engine29").facts
@@ -189,72 +186,6 @@ def test_compose_options_are_plain(options: dict[str, str]) -> None:
     """They end in URLs and paths."""
     with pytest.raises(ValidationError):
         ComposeOptions.model_validate(options)
-
-
-# ── images ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def pull(*references: str) -> dict[str, Any]:
-    """The default recipe with images."""
-    return {**DEFAULT, "images": {"pull": list(references)}}
-
-
-def test_missing_image_is_pulled_for_the_hosts_platform() -> None:
-    """By the host's own daemon, whatever root's settings name; and it is there afterwards."""
-    found = verdict(plan(CONVERGED, pull("alpine:3.22", "busybox")), "images")
-    assert isinstance(found, Change)
-    (action,) = found.actions
-    assert isinstance(action, Run)
-    assert action.script == "docker -H unix:///var/run/docker.sock pull --quiet --platform linux/arm64 -- busybox"
-    later = effects(CONVERGED, plan(CONVERGED, pull("busybox")))
-    assert later[DAEMON].has("busybox:latest") is not None
-
-
-@pytest.mark.parametrize("reference", ["alpine:3.22", "docker.io/library/alpine:3.22", "library/alpine:3.22"])
-def test_image_that_is_there_is_found_by_any_of_its_names(reference: str) -> None:
-    """What the daemon lists as alpine:3.22."""
-    found = attempt(CONVERGED, pull(reference))
-    assert not isinstance(found, Missing)
-    assert found.is_empty
-
-
-def test_image_for_another_platform_does_not_count() -> None:
-    """Somebody pulled it for amd64 on a Pi."""
-    foreign = CONVERGED.but(DAEMON, replace(CONVERGED[DAEMON], images=(Image(("alpine:3.22",), (), "linux/amd64"),)))
-    found = attempt(foreign, pull("alpine:3.22"))
-    assert isinstance(found, Missing)
-    assert found.queries == (ImageQuery("alpine:3.22"),)
-
-
-def test_image_that_lacks_the_platform_is_refused_before_the_first_byte() -> None:
-    """One of several is enough, since all of them were asked for; the rest of the plan stands."""
-    found = plan(golden("pi4-userland32").facts, pull("busybox", "example/no-arm32"))
-    blocked = verdict(found, "images")
-    assert isinstance(blocked, Blocked)
-    assert "64-bit system would" in blocked.hint
-    assert changed(found) == ["keyring", "source", "engine", "group", "compose"]
-
-
-def test_image_that_nobody_knows_is_blocked_with_the_networks_words() -> None:
-    """What the registry says is passed on."""
-    found = verdict(plan(CONVERGED, pull("example/nowhere")), "images")
-    assert isinstance(found, Blocked)
-    assert "nobody answers" in found.why
-
-
-def test_full_disk_blocks_a_pull() -> None:
-    """Where Docker or containerd keeps its images, whichever is fuller."""
-    full = CONVERGED.but(DISK, Disk((("/", 9_000_000), ("/var/lib/containerd", 200_000))))
-    found = verdict(plan(full, pull("busybox")), "images")
-    assert isinstance(found, Blocked)
-    assert "195 MiB" in found.why
-
-
-@pytest.mark.parametrize("reference", ["-v", "busybox;reboot", "$(id)", "A/B", "", "x:", "a b"])
-def test_image_references_are_checked(reference: str) -> None:
-    """A reference ends in a command line of root's."""
-    with pytest.raises(ValidationError):
-        ImagesOptions(pull=(reference,))
 
 
 def test_session_without_a_user_adds_nobody() -> None:

@@ -96,6 +96,17 @@ class Box:
         """Undo `take_down`."""
         self._down(name).unlink(missing_ok=True)
 
+    def move_tag(self, repository: str, tag: str, to: str) -> None:
+        """Let a tag of the Hub name what another tag of the same repository names."""
+        storage = images.Storage(hub.storage_of(self.folder))
+        storage.tag(repository, tag, storage.tagged(repository, to))
+
+    def grant_pulls(self, left: int = 100) -> None:
+        """Let the Hub say that it grants so many more pulls; it counts none itself."""
+        temporary = self._granted.with_suffix(".new")
+        temporary.write_text(str(left))
+        temporary.replace(self._granted)
+
     def requests(self, name: str = "") -> list[str]:
         """Return what was asked so far (of one name): ``CLIENT NAME "METHOD PATH PROTOCOL" STATUS``."""
         log = self.folder / "requests.log"
@@ -108,12 +119,17 @@ class Box:
         return self.folder / "down" / name
 
     @property
+    def _granted(self) -> Path:
+        return self.folder / "hub-pulls"
+
+    @property
     def _socket(self) -> Path:
         return self.folder / "backend.sock"
 
     def _start_backend(self, content: nginx.Content) -> None:
         self._socket.unlink(missing_ok=True)
-        words = [str(self._socket), str(content.packages), str(content.hub), *cache.held()]
+        self.grant_pulls()
+        words = [str(self._socket), str(content.packages), str(content.hub), str(self._granted), *cache.held()]
         argv = [sys.executable, "-m", "tests.lab.box.backend", *words]
         pid_file, log = self.folder / "backend.pid", self.folder / "backend.log"
         process.start(argv, pid_file, log, cwd=_REPOSITORY)

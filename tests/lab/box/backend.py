@@ -28,14 +28,15 @@ _DIGEST = re.compile(r"/blobs/sha256:(?P<hex>[0-9a-f]{64})$")
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Serves the folders `packages` (see `apt_repo`) and `hub` (a registry's storage)."""
+    """Serves the folders `packages` (see `apt_repo`) and `hub` (a registry's storage); `granted` has the number of pulls left."""
 
     daemon_threads = True
 
-    def __init__(self, socket: Path, packages: Path, hub: Path) -> None:
+    def __init__(self, socket: Path, packages: Path, hub: Path, granted: Path) -> None:
         super().__init__(str(socket), Handler)
         self.packages = packages
         self.hub = hub
+        self.granted = granted
         self.tokens = Tokens()
 
     def knows(self, repository: str) -> bool:
@@ -89,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault is None and self.headers.get("X-Original-Method") not in ("GET", "HEAD"):
             fault = "insufficient_scope"  # nobody may push
         if fault is None:
-            self._answer(200, b"")
+            self._answer(200, b"", {"X-Pulls-Left": self.server.granted.read_text()})
         else:
             self._answer(401, b"", {"WWW-Authenticate": challenge(repository, fault)})
 
@@ -118,12 +119,12 @@ class Handler(BaseHTTPRequestHandler):
         return "nginx"
 
 
-def main(socket: str, packages: str, hub: str, *used: str) -> None:
+def main(socket: str, packages: str, hub: str, granted: str, *used: str) -> None:
     """Serve until ended by a signal; hold the cache entries `used`, by name, as long."""
     for name in used:
         cache.hold(cache.home() / name)
     temporary = Path(f"{socket}.new")
-    server = Server(temporary, Path(packages), Path(hub))
+    server = Server(temporary, Path(packages), Path(hub), Path(granted))
     temporary.rename(socket)  # the socket shows up when it is served, not before
     server.serve_forever()
 

@@ -22,7 +22,7 @@ from tests.lab.cache import cached
 _DOCKER = "application/vnd.docker.distribution.manifest"
 _OCI = "application/vnd.oci.image"
 _CREATED = "2026-01-01T00:00:00Z"
-_RECIPE = "3"
+_RECIPE = "4"
 
 _HELLO = """\
 #!/bin/busybox sh
@@ -63,6 +63,8 @@ class Image:
     architectures: tuple[str, ...]
     kind: str = "list"
     tags: tuple[str, ...] = ("latest", "1.0")
+    edition: str = ""
+    """Tells images of one repository apart."""
 
 
 _ALL = tuple(_PLATFORMS)
@@ -73,6 +75,8 @@ IMAGES = (
     Image("example/amd64-only", ("/hello",), ("amd64",)),
     Image("example/arm64-only", ("/hello",), ("arm64",)),
     Image("example/single-amd64", ("/hello",), ("amd64",), "single"),
+    Image("example/moving", ("/hello",), _ALL, "oci", ("stable", "1.0"), edition="one"),
+    Image("example/moving", ("/hello",), _ALL, "oci", ("2.0",), edition="two"),
     Image("ratelimitpreview/test", ("/hello",), ("amd64",), "single", ("latest",)),
 )
 
@@ -112,6 +116,10 @@ class Storage:
     def put_json(self, repository: str, content: dict[str, Any]) -> dict[str, Any]:
         """Store a manifest or an index; return its descriptor."""
         return self.put(repository, json.dumps(content, indent=2).encode(), content["mediaType"], "manifest")
+
+    def tagged(self, repository: str, tag: str) -> str:
+        """Return the digest of what a tag names."""
+        return (self._root / "repositories" / repository / f"_manifests/tags/{tag}/current/link").read_text()
 
     def tag(self, repository: str, tag: str, digest: str) -> None:
         """Let a tag name a manifest or an index."""
@@ -184,7 +192,7 @@ def _config(image: Image, architecture: str, layer: bytes) -> dict[str, Any]:
         **_PLATFORMS[architecture],
         "config": {"Env": ["PATH=/bin"], "Cmd": list(image.command)},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},
-        "history": [{"created": _CREATED, "created_by": f"fleet lab, {image.repository}"}],
+        "history": [{"created": _CREATED, "created_by": f"fleet lab, {image.repository} {image.edition}".rstrip()}],
     }
 
 
@@ -222,5 +230,7 @@ def _entry(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 def _write(path: Path, content: bytes) -> None:
+    """Write a file anew: another name of the old one, in a copy made of links, keeps what it has."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
     path.write_bytes(content)

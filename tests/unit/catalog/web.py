@@ -91,7 +91,10 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             for name, value in {"Content-Length": str(length), **answer.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self._send(answer)
+            if self.command == "GET":
+                self._send(answer)
+
+        do_HEAD = do_GET
 
         def _send(self, answer: Answer) -> None:
             if not answer.pause:
