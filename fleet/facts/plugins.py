@@ -83,7 +83,7 @@ PLUGINS = Probe(
 ask() {{
   f=$1; shift
   [ -f "$f" ] && [ -x "$f" ] || return 0
-  printf '%s\t' "$f"; timeout -k 1 10 "$@" "$f" docker-cli-plugin-metadata </dev/null | head -c 4000 | tr -d '\n'; echo
+  printf '%s\t' "$f"; timeout -k 1 30 "$@" "$f" docker-cli-plugin-metadata </dev/null | head -c 4000 | tr -d '\n'; echo
 }}
 for d in {" ".join(SYSTEM_FOLDERS[:-1])}; do ask "$d/{FILE}"; done
 [ -f {PACKAGE_PATH} ] && [ -x {PACKAGE_PATH} ] && printf '%s\t\n' {PACKAGE_PATH}

@@ -14,7 +14,7 @@ import re
 from fleet.proof.image import archive, line, reference
 from fleet.shell import one_line, quote
 
-SECONDS = 450
+SECONDS = 660
 """How long a script may take at the very most, its cleaning up included: the sum of its own limits."""
 _TAG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -49,17 +49,17 @@ esac
 unset DOCKER_CONTEXT DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONTENT_TRUST DOCKER_DEFAULT_PLATFORM
 DOCKER_HOST=unix:///var/run/docker.sock; export DOCKER_HOST
 
-limit 30 docker version --format 'client={{.Client.Version}}{{with .Server}}{{println}}server={{.Version}}{{end}}' ||
+limit 60 docker version --format 'client={{.Client.Version}}{{with .Server}}{{println}}server={{.Version}}{{end}}' ||
     stop server $?
 if [ -n "$compose" ]; then
-    version=$(limit 30 docker compose version) || { code=$?; limit 20 docker info --format "$broken"; stop compose $code; }
+    version=$(limit 60 docker compose version) || { code=$?; limit 20 docker info --format "$broken"; stop compose $code; }
     version=${version##* }; say compose "${version#v}"
 fi
 
 trap clean EXIT
 trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
-printf '%s' "$archive" | base64 -d | limit 90 docker load >/dev/null || stop load $?
-said=$(limit 90 docker run --rm --name "$container" --pull never --platform "$platform" \
+printf '%s' "$archive" | base64 -d | limit 180 docker load >/dev/null || stop load $?
+said=$(limit 180 docker run --rm --name "$container" --pull never --platform "$platform" \
     --network none --read-only --cap-drop ALL "$reference") || stop run $?
 say said "$said"
 [ "$said" = "$expected" ] || stop output 0
