@@ -84,6 +84,10 @@ class Run:
     matches: Callable[[Facts], bool] | None = None
     sudo: SudoPassword = field(default_factory=SudoPassword)
     parallel: int = 32
+    batch: int = 0
+    """So many hosts are begun and finished before the next ones are; 0 stands for all."""
+    max_failures: int = 0
+    """With more hosts than these not well, no further batch is begun."""
     probe_timeout: float = 120.0
     stop: Stop = field(default_factory=Stop)
     logs: Path | None = None

@@ -20,7 +20,7 @@ from fleet.errors import FleetError, Interrupted, NotSelected
 from fleet.events import Report, Reporter, RunInfo
 from fleet.fanout import fan_out
 from fleet.job import Job, Run, failure_of
-from fleet.model import Failure, Host, HostReport, Outcome, StepOutcome
+from fleet.model import Failure, Host, HostReport, Outcome, Result, StepOutcome
 from fleet.plan.saved import SavedPlan
 
 if TYPE_CHECKING:
@@ -129,17 +129,43 @@ def walk(run: Run, hosts: Sequence[Host], verb: Verb, saved: Mapping[str, SavedP
     info = RunInfo(verb.name, tuple(hosts), run.logs.name if run.logs else _name())
     run.reporter.run_started(info)
     with _ssh_notes(run.reporter) as notes:
-        found = fan_out(
-            hosts,
-            lambda host: notes.of(host, lambda: _walk_one(run, host, verb, (saved or {}).get(host.name))),
-            parallel=run.parallel,
-            stop=run.stop,
-            interrupting=run.reporter.interrupting,
+        found = _in_batches(
+            run, hosts, lambda host: notes.of(host, lambda: _walk_one(run, host, verb, (saved or {}).get(host.name)))
         )
     reports = [found[host.name] if host.name in found else _unfinished(run, host) for host in hosts]
     kept = tuple(r for r in reports if not _is_filtered(r))
     report = verb.complete(Report(verb.name, info.name, kept, time.monotonic() - started, run.stop.is_wanted))
     run.reporter.run_finished(report)
+    return report
+
+
+def _in_batches(run: Run, hosts: Sequence[Host], work: Callable[[Host], HostReport]) -> dict[str, HostReport]:
+    """All at once, or so many at a time; when too many of them are not well, the others are left as they are."""
+    found: dict[str, HostReport] = {}
+    for first in range(0, len(hosts), run.batch or max(len(hosts), 1)):
+        unwell = [r.host for r in found.values() if r.result in _UNWELL and not _is_filtered(r)]
+        if run.stop.is_wanted:
+            break
+        if len(unwell) > run.max_failures:
+            return {**found, **{host.name: _held_back(run, host, unwell) for host in hosts[first:]}}
+        found |= fan_out(
+            hosts[first : first + run.batch] if run.batch else hosts,
+            work,
+            parallel=run.parallel,
+            stop=run.stop,
+            interrupting=run.reporter.interrupting,
+        )
+    return found
+
+
+_UNWELL = (Result.FAILED, Result.BLOCKED, Result.UNREACHABLE)
+
+
+def _held_back(run: Run, host: Host, unwell: Sequence[str]) -> HostReport:
+    why = f"not begun, since {unwell[0]}{f' and {len(unwell) - 1} more' if len(unwell) > 1 else ''} before it failed"
+    hint = f"Mend {unwell[0]} and run the same command again, or allow more of them: --max-failures {len(unwell)}"
+    report = HostReport(host.name, failure=Failure("batch", why, hint))
+    run.reporter.host_finished(report)
     return report
 
 

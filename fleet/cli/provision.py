@@ -29,6 +29,12 @@ def provision(
     allow_removal: Annotated[bool, typer.Option("--allow-removal", help="Remove conflicting packages that are in use.")] = False,
     allow_restart: Annotated[bool, typer.Option("--allow-restart", help="Restart Docker though containers run.")] = False,
     allow_reboot: Annotated[bool, typer.Option("--allow-reboot", help="Reboot a host where a step needs it.")] = False,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", min=1, help="So many hosts, and the next ones only when these are well.")
+    ] = None,
+    max_failures: Annotated[
+        int | None, typer.Option("--max-failures", metavar="N", min=0, help="With --batch: go on if so many are not. Default: 0.")
+    ] = None,
 ) -> int:
     """Make the recipe true on the hosts, and prove it. What is as wanted already is left alone.
 
@@ -38,6 +44,8 @@ def provision(
     from fleet.cli.prepare import prepare
     from fleet.console.reports import tell_end
 
+    if max_failures is not None and batch is None:
+        raise UsageError("--max-failures says when no further batch is begun", "say how many hosts are one: --batch N")
     saved = _saved(which, what)
     which = replace(which, hosts=list(saved)) if saved else which
     flags = {"removal": allow_removal, "restart": allow_restart, "reboot": allow_reboot}
@@ -45,7 +53,8 @@ def provision(
     prepared = prepare(session, which, login, what, allow=allow, diff=diff, locks=True)
     for plan in (saved or {}).values():
         prepared.lock.learn_from(plan.catalog)
-    code = prepared.finish(stages.converge(prepared.run, prepared.hosts, saved), tell_end)
+    run = replace(prepared.run, batch=batch or 0, max_failures=max_failures or 0)
+    code = prepared.finish(stages.converge(run, prepared.hosts, saved), tell_end)
     if prepared.lock.learnt:
         tell_note(session.screen, f"{prepared.lock.path}: locked {', '.join(prepared.lock.learnt)}")
     return code
