@@ -10,6 +10,7 @@ import typer
 
 from fleet.cli.options import LockOption, Login, What, Which, command
 from fleet.cli.session import Session
+from fleet.errors import SelectionError
 
 
 def list_(
@@ -26,12 +27,24 @@ def list_(
     from fleet.facts.daemon import DAEMON
     from fleet.lock.stock import State, rows
 
-    prepared = prepare(session, which, login, What(lock=lock))
+    try:
+        prepared = prepare(session, which, login, What(lock=lock))
+    except SelectionError as error:
+        raise _or_a_command(error, (which.hosts or [""])[0]) from None
     report = stages.images(prepared.run, prepared.hosts)
     found = rows({host.host: host.facts[DAEMON] for host in report.hosts if host.facts}, prepared.lock.lock)
     more = {"images": [asdict(row) for row in found]}
     code = prepared.finish(report, partial(tell_images_report, rows=found), more=more)
     return code or (3 if check and any(row.state is State.DRIFT for row in found) else 0)
+
+
+def _or_a_command(error: SelectionError, word: str) -> SelectionError:
+    """The error, with the command of this group that may have been meant by a word that is no host."""
+    from fleet.cli.images import Images
+    from fleet.files.problems import suggest
+
+    meant = suggest(word, Images.modules)
+    return SelectionError(f"{error.message}, nor such a command of `fleet images`{meant}", error.hint) if meant else error
 
 
 app = command(list_)

@@ -96,6 +96,18 @@ def test_version_and_help(project: Path) -> None:
     assert _fleet(cwd=project).returncode == 2
 
 
+def test_a_misspelt_command_of_images_is_no_riddle(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A word that is no host may have been meant as a command; one that is like none is just no host."""
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("FLEET_INVENTORY", raising=False)
+    assert main(["images", "outdatd"]) == 2
+    assert "nor such a command of `fleet images`; did you mean 'outdated'?" in capsys.readouterr().err
+    assert main(["images", "xyzzy"]) == 2
+    assert "command" not in capsys.readouterr().err
+
+
 def test_every_verb_has_help(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each option of each verb has a line."""
     for verb in app.VERBS:
