@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 WORKERS ?= 2
 
-.PHONY: help setup lab-setup test test-pi4 unit e2e lint types demo bench clean
+.PHONY: help setup lab-setup test test-pi4 unit e2e lint types demo bench bench-push clean
 
 help:
 	@echo "make test    set up, then lint, types, unit tests and tests on real lab hosts"
@@ -12,6 +12,7 @@ help:
 	@echo "make unit    the tests that need neither root nor Linux"
 	@echo "make demo    set up, boot three lab hosts, provision and verify them, clean up"
 	@echo "make bench   converged runs against ssh, pyinfra and ansible-core, as ratios"
+	@echo "make bench-push  images push against docker save | ssh docker load, in time and bytes"
 
 setup: $(VENV)/.done
 
@@ -49,6 +50,9 @@ demo: lab-setup
 
 bench: lab-setup
 	$(PY) -m tests.bench
+
+bench-push: lab-setup
+	$(PY) -m tests.bench.push
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

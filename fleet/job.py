@@ -18,6 +18,7 @@ from fleet.recipe import DEFAULT, Recipe
 from fleet.recipe.cookbook import Recipes
 from fleet.recipe.substitution import Scope
 from fleet.shell import Secret
+from fleet.shipping.cargoes import Cargoes
 from fleet.steps import STEPS, probes_of
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Run:
     logs: Path | None = None
     told: list[Secret] = field(default_factory=list)
     """Secrets that hosts were given in this run, and may echo."""
+    cargoes: Cargoes = field(default_factory=Cargoes)
 
     def job(self, host: Host) -> Job:
         """The part of this run that is for one host; raises RecipeError when its recipe is wrong."""

@@ -161,3 +161,26 @@ class SecretQuery(Query[SecretMark]):
 
     kind: str
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedImage:
+    """An image for one platform, and what a daemon may call it: of its configuration, its manifest, or an index over it."""
+
+    platform: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What an archive has of one name."""
+
+    images: tuple[ArchivedImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveQuery(Query[Archived]):
+    """The image of this name in an archive of the laptop."""
+
+    name: str
+    path: str

@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from fleet.model import Failure, Host, HostReport, Outcome, Result, StepOutcome
 from fleet.plan.saved import SavedPlan
 
 if TYPE_CHECKING:
-    from fleet.shipping import Cargo
+    from fleet.shipping.cargo import Cargo
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def walk(run: Run, hosts: Sequence[Host], verb: Verb, saved: Mapping[str, SavedP
     started = time.monotonic()
     info = RunInfo(verb.name, tuple(hosts), run.logs.name if run.logs else _name())
     run.reporter.run_started(info)
-    with _ssh_notes(run.reporter) as notes:
+    with closing(run.cargoes), _ssh_notes(run.reporter) as notes:
         found = _in_batches(
             run, hosts, lambda host: notes.of(host, lambda: _walk_one(run, host, verb, (saved or {}).get(host.name)))
         )

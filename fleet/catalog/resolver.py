@@ -15,6 +15,7 @@ from fleet.catalog.downloads import download
 from fleet.errors import CatalogError
 from fleet.model import Catalog, Query, Unavailable
 from fleet.queries import (
+    ArchiveQuery,
     ComposeQuery,
     ContextQuery,
     ImageQuery,
@@ -179,4 +180,8 @@ def _ask(web: Web, query: Query[Any]) -> object:
             from fleet.catalog.secrets import mark_of, secret
 
             return SecretMark(mark_of(secret(query)))
+        case ArchiveQuery():
+            from fleet.catalog.archives import archived
+
+            return archived(query)
     raise TypeError(f"nobody can answer a {type(query).__name__}")

@@ -34,7 +34,7 @@ def push(
     from fleet import stages
     from fleet.cli.prepare import prepare
     from fleet.console.reports import tell_end
-    from fleet.shipping import Cargo
+    from fleet.shipping.cargo import Cargo
 
     _check(image)
     prepared = prepare(session, which, login)

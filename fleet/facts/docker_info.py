@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ class Info:
     """``mirrors`` end in a slash, as the daemon shows them; ``insecure`` are networks and registries without TLS.
 
     ``unkept`` names the limits that this daemon can't keep: memory, swap, cpu, pids. ``warnings`` are its own.
+    ``containerd_store``: images are in containerd's store, told by "driver-type" (moby/moby, daemon/containerd/service.go).
     """
 
     log_driver: str = ""
@@ -25,6 +27,7 @@ class Info:
     swarm: bool = False
     unkept: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    containerd_store: bool = False
 
 
 def read_info(said: Mapping[str, Any]) -> Info | None:
@@ -44,6 +47,7 @@ def read_info(said: Mapping[str, Any]) -> Info | None:
         swarm=_mapping(said.get("Swarm")).get("LocalNodeState") not in (None, "", "inactive"),
         unkept=tuple(name for name, field in _LIMITS.items() if said.get(field) is False),
         warnings=_words(said.get("Warnings")),
+        containerd_store="io.containerd.snapshotter.v1" in json.dumps(said.get("DriverStatus")),
     )
 
 

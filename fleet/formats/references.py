@@ -6,6 +6,7 @@ Sources: distribution/reference (regexp.go, normalize.go) and containerd/platfor
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -102,6 +103,11 @@ def fits(offered: str, wanted: str) -> bool:
         return False
     lower = want[1] == "arm" or (want[1] == "amd64" and want[2] != "")
     return have[2] <= want[2] if lower else have[2] == want[2]
+
+
+def best(offered: Iterable[str], wanted: str) -> str:
+    """Of the platforms offered, the one to take where ``wanted`` is asked for: the highest variant; empty when none fits."""
+    return max((platform for platform in offered if fits(platform, wanted)), key=_normal, default="")
 
 
 _SAME_ARCHITECTURE = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}

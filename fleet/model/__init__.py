@@ -5,7 +5,7 @@ at facts and the *options* of the recipe and gives a *verdict*; the verdicts in 
 gives *outcomes*, and the outcomes of a host its *result*.
 """
 
-from fleet.model.actions import Action, Download, Fed, Reboot, Reconnect, Remove, Run, SendContext, Write, title_of
+from fleet.model.actions import Action, Download, Fed, Reboot, Reconnect, Remove, Run, SendContext, SendImage, Write, title_of
 from fleet.model.catalog import Catalog, Query, Unavailable
 from fleet.model.containers import Container, Usage
 from fleet.model.facts import Facts, Probe
@@ -45,6 +45,7 @@ __all__ = [
     "Run",
     "Satisfied",
     "SendContext",
+    "SendImage",
     "Severity",
     "Situation",
     "Skipped",

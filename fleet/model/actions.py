@@ -85,6 +85,18 @@ class SendContext:
 
 
 @dataclass(frozen=True, slots=True)
+class SendImage:
+    """Bring the image of this name out of an archive of the laptop, of which only the layers that are lacking are sent.
+
+    ``id`` is one of the IDs that the plan saw for the host's platform; none of that kind now stops the action.
+    """
+
+    name: str
+    archive: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reconnect:
     """Open a new connection: group membership is read at login only."""
 
@@ -105,7 +117,7 @@ class Reboot:
     timeout: int = 600
 
 
-Action = Run | Write | Remove | Download | SendContext | Reconnect | Reboot
+Action = Run | Write | Remove | Download | SendContext | SendImage | Reconnect | Reboot
 
 
 def title_of(action: Action) -> str:
@@ -121,6 +133,8 @@ def title_of(action: Action) -> str:
             return f"bring {url.rpartition('/')[2]} to {path}"
         case SendContext(tag):
             return f"send the context of {tag}"
+        case SendImage(name):
+            return f"send {name}"
         case Reconnect(why):
             return f"log in again: {why}"
         case Reboot(why):

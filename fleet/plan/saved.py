@@ -20,6 +20,8 @@ from fleet.errors import PlanError
 from fleet.facts.daemon_json import without_logins
 from fleet.model import Blocked, Catalog, Change, Options, Plan, Planned, Query, Satisfied, Skipped, Step, Unavailable, Verdict
 from fleet.queries import (
+    Archived,
+    ArchiveQuery,
     ComposeQuery,
     ComposeRelease,
     Context,
@@ -49,6 +51,7 @@ _FAMILIES: Mapping[str, tuple[type[Query[Any]], type[Any]]] = {
     "compose": (ComposeQuery, ComposeRelease),
     "context": (ContextQuery, Context),
     "secret": (SecretQuery, SecretMark),
+    "archive": (ArchiveQuery, Archived),
 }
 
 

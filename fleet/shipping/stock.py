@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.facts.content import Content
 from fleet.facts.daemon import Daemon
-from fleet.formats.references import fits
+from fleet.formats.references import best
 from fleet.model import Blocked
 from fleet.shipping.archive import Packed, sha256
+from fleet.steps.archives import unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,11 @@ class Stock:
     is_whole: bool
 
 
-def stock(name: str, image: Packed, daemon: Daemon, content: Content) -> Stock:
-    """Compare an image with what a host's daemon says that it has."""
+def stock(name: str, image: Packed, daemon: Daemon, content: frozenset[str]) -> Stock:
+    """Compare an image with what a host's daemon says that it has; ``content`` are the digests in containerd's store."""
     there = daemon.has(name)
-    lacking = _lacking_blobs(image, content) if content.is_used else _lacking_chain(image, daemon)
+    by_blobs = daemon.info is not None and daemon.info.containerd_store
+    lacking = _lacking_blobs(image, content) if by_blobs else _lacking_chain(image, daemon)
     return Stock(lacking, there is not None and there.id in image.ids and not lacking)
 
 
@@ -33,9 +34,9 @@ def _lacking_chain(image: Packed, daemon: Daemon) -> tuple[int, ...]:
     return tuple(range(longest, len(diff_ids)))
 
 
-def _lacking_blobs(image: Packed, content: Content) -> tuple[int, ...]:
+def _lacking_blobs(image: Packed, content: frozenset[str]) -> tuple[int, ...]:
     """containerd's store knows blobs; one whose image was removed may be collected soon, so what is lacking is asked again."""
-    return tuple(n for n, layer in enumerate(image.layers) if layer.digest not in content.digests)
+    return tuple(n for n, layer in enumerate(image.layers) if layer.digest not in content)
 
 
 def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
@@ -44,15 +45,10 @@ def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
 
 def choose(name: str, images: tuple[Packed, ...], wanted: str) -> Packed | Blocked:
     """The image that runs on the platform: of several, the one for the highest variant."""
-    fitting = [image for image in images if fits(image.platform, wanted)]
-    if fitting:
-        return max(fitting, key=lambda image: (image.platform, sha256(image.config)))
-    offered = ", ".join(sorted({image.platform for image in images}))
-    return Blocked(
-        f"{name} is not made for {wanted}, but for {offered}",
-        f"Build it for {wanted} too (docker buildx build --platform), or leave this host out with --exclude."
-        + (" A 32-bit userland never runs arm64 images; a 64-bit system would." if wanted.startswith("linux/arm/") else ""),
-    )
+    offered = [image.platform for image in images]
+    fitting = best(offered, wanted)
+    found = [image for image in images if image.platform == fitting]
+    return max(found, key=lambda image: sha256(image.config)) if found else unfit(name, wanted, offered)
 
 
 def room(layers_kib: int, free: tuple[int | None, ...]) -> Blocked | None:

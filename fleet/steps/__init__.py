@@ -10,6 +10,7 @@ from typing import Any
 
 from fleet.model import Probe, Step
 from fleet.steps.apt import AptStep
+from fleet.steps.archives import ArchivesStep
 from fleet.steps.builds import BuildsStep
 from fleet.steps.clock import ClockStep
 from fleet.steps.compose import ComposeStep
@@ -47,6 +48,7 @@ STEPS: tuple[Step[Any], ...] = (
     GroupStep(),
     ComposeStep(),
     ImagesStep(),
+    ArchivesStep(),
     BuildsStep(),
     StacksStep(),
 )

@@ -114,7 +114,7 @@ def docker(c: Any, words: Any, timeout: float = 600.0) -> HostReport:
 @task(name="push", help={"image": "its name", "archive": "a file that has it (default: this machine's Docker)"})  # type: ignore[untyped-decorator]
 def push(c: Any, image: str, archive: str = "", cargo: Any = None) -> HostReport:
     """Send an image: only the layers that the host lacks. ``cargo`` is one that is open already."""
-    from fleet.shipping import Cargo  # for this task alone
+    from fleet.shipping.cargo import Cargo  # for this task alone
     from fleet.tasks import pushing
 
     if isinstance(cargo, Cargo):

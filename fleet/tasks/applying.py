@@ -28,6 +28,7 @@ from fleet.model import (
     Run,
     Satisfied,
     SendContext,
+    SendImage,
     Skipped,
     StepOutcome,
     Write,
@@ -130,6 +131,10 @@ def _perform(c: Any, job: Job, step: str, action: Action) -> None:
                 _download(c, job, action)
             case SendContext():
                 send_context(c, action, lambda script, timeout: _as_root(c, job, script, timeout), job.say)
+            case SendImage():
+                from fleet.tasks.pushing import bring  # rare, and it needs tarfile and more
+
+                bring(c, job, action)
             case Reconnect():
                 reconnect(c)
             case Reboot():

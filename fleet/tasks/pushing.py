@@ -9,21 +9,25 @@ from typing import Any
 
 from fleet.distros.base import IMAGE_PLATFORMS, refuse_processor
 from fleet.errors import ConnectionLost, RemoteError
-from fleet.facts import MACHINE
+from fleet.facts import BASE, MACHINE, SESSION
 from fleet.facts.board import BOARD
 from fleet.facts.content import CONTENT
 from fleet.facts.daemon import DAEMON
 from fleet.facts.system import DISK, OS
-from fleet.job import PROBES, Job
-from fleet.model import Blocked, Facts, HostReport, Outcome, StepOutcome
+from fleet.job import Job
+from fleet.model import Blocked, Facts, HostReport, Outcome, Probe, SendImage, StepOutcome
 from fleet.remote import execute
 from fleet.shell import words
-from fleet.shipping import Cargo, Packed, Parcel, checkpoint, parcels
+from fleet.shipping.archive import Packed
+from fleet.shipping.cargo import Cargo
+from fleet.shipping.parcel import Parcel, checkpoint, parcels
 from fleet.shipping.stock import Stock, choose, room, stock
 from fleet.steps.pulling import DOCKER
 from fleet.tasks import probing
 from fleet.tasks.fab import reconnect
 
+PROBES: tuple[Probe[Any], ...] = (SESSION, MACHINE, OS, BOARD, DISK, DAEMON, CONTENT)
+"""All that has to be known of a host; of one that its facts select, these too."""
 PUSH = "push"
 """The name of the one step in the report."""
 ATTEMPTS = 4
@@ -40,7 +44,8 @@ def push(c: Any, job: Job, cargo: Cargo) -> HostReport:
     """Ask what is there, refuse what can't run, send the rest, ask again."""
     started = time.monotonic()
     job.run.reporter.stage(job.host.name, "probing")
-    facts = _ask(c, job)
+    facts = probing.ask_meant(c, job, PROBES if job.run.matches is None else (*BASE, DAEMON, CONTENT))
+    probing.require_root(facts)
     found = _refused(facts) or _push(c, job, cargo, facts)
     sent = 0
     if isinstance(found, _Push):
@@ -55,8 +60,21 @@ def push(c: Any, job: Job, cargo: Cargo) -> HostReport:
     return HostReport(job.host.name, steps=(outcome,), sent=sent)
 
 
+def bring(c: Any, job: Job, action: SendImage) -> None:
+    """The same as an action of a plan. Raises RemoteError when the archive is another than the plan saw, or it fails."""
+    cargo = job.run.cargoes.get(action.name, action.archive)
+    facts = _ask(c, job)
+    image = choose(cargo.name, cargo.images(), IMAGE_PLATFORMS[facts[MACHINE].architecture])
+    if isinstance(image, Blocked) or action.id not in image.ids:
+        raise RemoteError(f"{action.archive} has changed since the plan was made", "Run again: the plan is made anew.")
+    outcome = _Push(c, job, cargo, image).walk(facts)
+    if outcome.outcome not in (Outcome.OK, Outcome.CHANGED):
+        raise RemoteError(outcome.why, outcome.hint)
+    job.say(f"{cargo.name}: {outcome.why}")
+
+
 def _ask(c: Any, job: Job) -> Facts:
-    facts = probing.ask(c, job, (*PROBES, CONTENT))
+    facts = probing.ask(c, job, PROBES)
     probing.require_root(facts)
     return facts
 

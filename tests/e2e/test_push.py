@@ -65,11 +65,19 @@ def test_push(converged: Callable[..., Host], project: Project) -> None:
         assert "fleet-push" not in host.exec("docker images").stdout
 
     unpack(layout([Image([hello()], "linux/arm64"), Image([hello()], "linux/arm/v7")]), project.folder / "arm")
-    before = classic.exec("docker images -q").stdout
+    before = sorted(classic.exec("docker images -q").stdout.split())
     said = project.fleet("images", "push", "app:arm", "--all", "--from", "arm", "--json")
     assert said.code == 1, said
     assert why(said, classic) == "app:arm is not made for linux/amd64, but for linux/arm/v7, linux/arm64"
-    assert (sent(said, classic), classic.exec("docker images -q").stdout) == (0, before)
+    assert (sent(said, classic), sorted(classic.exec("docker images -q").stdout.split())) == (0, before)
+
+    project.recipe("app", archives={"images": {"app:2": "../app2.tar"}})
+    (project.folder / "app2.tar").write_bytes(old_save({"app:2": Image([LOWEST, hello()])}))
+    said = project.fleet("provision", "--all", "--recipe", "app", "--json")
+    assert (said.changed(classic.name), said.changed(modern.name)) == (["archives"], ["archives"]), said
+    assert runs(modern, "app:2")
+    said = project.fleet("provision", "--all", "--recipe", "app", "--json")
+    assert (said.changed(classic.name), said.changed(modern.name)) == ([], []), said
 
     unpack(layout([Image([hello()], "linux/arm64"), Image([LOWEST, hello()])]), project.folder / "both")
     said = project.fleet("images", "push", "registry.example:5000/app", "--all", "--from", "both", "--json")

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fleet.catalog import Resolver
 from fleet.model import Catalog, Query, Unavailable
 from fleet.queries import (
+    ArchiveQuery,
     ComposeQuery,
     ComposeRelease,
     Context,
@@ -86,6 +88,8 @@ def answer(query: Query[Any]) -> object:
             return ImageSize(4_200_000)
         case QuotaQuery():
             return Quota(None)
+        case ArchiveQuery():
+            return Resolver().resolve((query,)).answers[query]
         case ContextQuery("/nowhere"):
             return Unavailable("the build context /nowhere is no folder", "Name a folder, from the folder of the recipe.")
         case ContextQuery(folder, dockerfile):

@@ -11,17 +11,20 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import FileError
-from fleet.facts.content import Content, read_content
+from fleet.facts.content import read_content
 from fleet.facts.daemon import Daemon
 from fleet.facts.daemon import Image as Held
+from fleet.facts.docker_info import Info, read_info
 from fleet.model import Blocked
-from fleet.shipping import Packed, Parcel, Press, checkpoint, open_archive, parcels
+from fleet.shipping.archive import Packed, open_archive
+from fleet.shipping.parcel import Parcel, checkpoint, parcels
+from fleet.shipping.press import Press
 from fleet.shipping.stock import choose, room, stock
 from tests.support.archives import Image, hello, layout, new_save, noise, old_save, sha256, tar, unpack
 
 ONE, TWO, THREE = noise(1, 0.01), noise(2, 0.02), noise(3, 0.03)
 APP = Image([ONE, TWO, THREE])
-CLASSIC = Content()
+NOTHING: frozenset[str] = frozenset()
 
 
 def packed(folder: Path, content: bytes, name: str = "app:1") -> Packed:
@@ -133,9 +136,10 @@ def test_circles_of_indexes_come_to_an_end(tmp_path: Path) -> None:
 # ── what a host has ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def held(*layers: bytes, tag: str = "other:1", id: str = "sha256:x") -> Daemon:
+def held(*layers: bytes, tag: str = "other:1", id: str = "sha256:x", containerd: bool = False) -> Daemon:
     """A daemon with one image of these layers."""
-    return Daemon("28.5.2", images=(Held((tag,), (), "linux/amd64", id=id, layers=tuple(map(sha256, layers))),))
+    image = Held((tag,), (), "linux/amd64", id=id, layers=tuple(map(sha256, layers)))
+    return Daemon("28.5.2", info=Info(containerd_store=containerd), images=(image,))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +155,7 @@ def held(*layers: bytes, tag: str = "other:1", id: str = "sha256:x") -> Daemon:
 )
 def test_the_classic_store_has_layers_with_all_below_them(daemon: Daemon, lacking: tuple[int, ...], tmp_path: Path) -> None:
     """A layer on another base is another layer there."""
-    found = stock("app:1", packed(tmp_path, FORMS["old"]), daemon, CLASSIC)
+    found = stock("app:1", packed(tmp_path, FORMS["old"]), daemon, NOTHING)
     assert (found.lacking, found.is_whole) == (lacking, False)
 
 
@@ -159,25 +163,29 @@ def test_containerd_s_store_has_blobs(tmp_path: Path) -> None:
     """Each blob counts by itself, and an image whose blobs are not all there is not there, whatever the daemon lists."""
     image = packed(tmp_path, FORMS["old"])
     (manifest,) = image.ids - {sha256(image.config)}
-    some = Content(True, frozenset(layer.digest for layer in image.layers[1:]))
-    assert stock("app:1", image, held(ONE, TWO, THREE, tag="app:1", id=manifest), some).lacking == (0,)
-    full = Content(True, frozenset(layer.digest for layer in image.layers))
-    assert stock("app:1", image, held(tag="app:1", id=manifest), full).is_whole
-    assert not stock("app:2", image, held(tag="app:1", id=manifest), full).is_whole
+    some = frozenset(layer.digest for layer in image.layers[1:])
+    there = held(ONE, TWO, THREE, tag="app:1", id=manifest, containerd=True)
+    assert stock("app:1", image, there, some).lacking == (0,)
+    full = frozenset(layer.digest for layer in image.layers)
+    assert stock("app:1", image, there, full).is_whole
+    assert not stock("app:2", image, there, full).is_whole
 
 
 def test_an_image_is_there_when_name_and_id_are(tmp_path: Path) -> None:
     """The classic store calls an image by its configuration's digest."""
     image = packed(tmp_path, FORMS["old"])
-    assert stock("app:1", image, held(*APP.layers, tag="app:1", id=sha256(APP.config)), CLASSIC).is_whole
-    assert not stock("app:1", image, held(*APP.layers, tag="app:1", id="sha256:older"), CLASSIC).is_whole
+    assert stock("app:1", image, held(*APP.layers, tag="app:1", id=sha256(APP.config)), NOTHING).is_whole
+    assert not stock("app:1", image, held(*APP.layers, tag="app:1", id="sha256:older"), NOTHING).is_whole
 
 
 def test_the_answer_of_containerd_is_read() -> None:
-    """Only digests count; without the first line Docker has its classic store."""
+    """Only digests count; and Docker says itself which store it uses."""
     digest = f"sha256:{'a' * 64}"
-    assert read_content(f"containerd\n{digest}\nnonsense\n") == Content(True, frozenset({digest}))
-    assert read_content(f"{digest}\n") == read_content("") == Content()
+    assert read_content(f"{digest}\nnonsense\n") == frozenset({digest})
+    status = [["driver-type", "io.containerd.snapshotter.v1"]]
+    classic = [["Backing Filesystem", "extfs"]]
+    stores = [read_info({"ServerVersion": "29.0.0", "DriverStatus": said}) for said in (status, classic, None)]
+    assert [info is not None and info.containerd_store for info in stores] == [True, False, False]
 
 
 @pytest.mark.parametrize(
