@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,26 @@ class SudoPassword:
             return self._password
 
 
+class Shared:
+    """What one host's worker finds out for all: asked once, however many want to know."""
+
+    def __init__(self) -> None:
+        self._answers: dict[object, Future[object]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: object, ask: Callable[[], object]) -> object:
+        """The answer, from whoever asked first; raises what asking raised."""
+        with self._lock:
+            mine = key not in self._answers
+            answer = self._answers.setdefault(key, Future())
+        if mine:
+            try:
+                answer.set_result(ask())
+            except BaseException as error:
+                answer.set_exception(error)
+        return answer.result()
+
+
 @dataclass(frozen=True)
 class Run:
     """All that the hosts of one run have in common. Times are in seconds."""
@@ -84,6 +105,7 @@ class Run:
     allow: frozenset[str] = frozenset()
     matches: Callable[[Facts], bool] | None = None
     sudo: SudoPassword = field(default_factory=SudoPassword)
+    shared: Shared = field(default_factory=Shared)
     parallel: int = 32
     batch: int = 0
     """So many hosts are begun and finished before the next ones are; 0 stands for all."""

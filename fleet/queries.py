@@ -132,6 +132,33 @@ class ComposeQuery(Query[ComposeRelease]):
 
 
 @dataclass(frozen=True, slots=True)
+class SwarmNode:
+    """One node as its managers know it: role (manager, worker), availability (active, pause, drain) and labels."""
+
+    id: str
+    hostname: str
+    role: str
+    availability: str
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """The Swarm that a manager is in; without nodes it is in none yet. ``machine_id`` and ``node`` are the manager's own."""
+
+    machine_id: str
+    node: str = ""
+    nodes: tuple[SwarmNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmQuery(Query[Swarm]):
+    """What this host of the inventory says of its Swarm: asked over SSH, not of the network."""
+
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """A build context as it is now: the digest of all that is in it, its files, and their bytes together."""
 

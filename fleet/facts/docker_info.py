@@ -11,6 +11,16 @@ _LIMITS = {"memory": "MemoryLimit", "swap": "SwapLimit", "cpu": "CpuCfsQuota", "
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """The host in a Swarm: its node id and, in Docker's words, its state: inactive, pending, active, error, locked."""
+
+    state: str = "inactive"
+    node: str = ""
+    is_manager: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Info:
     """``mirrors`` end in a slash, as the daemon shows them; ``insecure`` are networks and registries without TLS.
 
@@ -24,10 +34,15 @@ class Info:
     data_root: str = ""
     mirrors: tuple[str, ...] = ()
     insecure: tuple[str, ...] = ()
-    swarm: bool = False
+    member: Membership = Membership()
     unkept: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     containerd_store: bool = False
+
+    @property
+    def swarm(self) -> bool:
+        """True when the host is part of a Swarm, or on its way into one."""
+        return self.member.state != "inactive"
 
 
 def read_info(said: Mapping[str, Any]) -> Info | None:
@@ -44,10 +59,20 @@ def read_info(said: Mapping[str, Any]) -> Info | None:
         data_root=str(said.get("DockerRootDir", "")),
         mirrors=_words(registries.get("Mirrors")),
         insecure=(*_words(registries.get("InsecureRegistryCIDRs")), *open_ones),
-        swarm=_mapping(said.get("Swarm")).get("LocalNodeState") not in (None, "", "inactive"),
+        member=read_membership(_mapping(said.get("Swarm"))),
         unkept=tuple(name for name, field in _LIMITS.items() if said.get(field) is False),
         warnings=_words(said.get("Warnings")),
         containerd_store="io.containerd.snapshotter.v1" in json.dumps(said.get("DriverStatus")),
+    )
+
+
+def read_membership(said: Mapping[str, Any]) -> Membership:
+    """The part ``Swarm`` of the answer."""
+    return Membership(
+        state=str(said.get("LocalNodeState") or "inactive"),
+        node=str(said.get("NodeID", "")),
+        is_manager=said.get("ControlAvailable") is True,
+        error=str(said.get("Error", "")),
     )
 
 

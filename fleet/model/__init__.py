@@ -5,7 +5,20 @@ at facts and the *options* of the recipe and gives a *verdict*; the verdicts in 
 gives *outcomes*, and the outcomes of a host its *result*.
 """
 
-from fleet.model.actions import Action, Download, Fed, Reboot, Reconnect, Remove, Run, SendContext, SendImage, Write, title_of
+from fleet.model.actions import (
+    Action,
+    Download,
+    EnterSwarm,
+    Fed,
+    Reboot,
+    Reconnect,
+    Remove,
+    Run,
+    SendContext,
+    SendImage,
+    Write,
+    title_of,
+)
 from fleet.model.catalog import Catalog, Query, Unavailable
 from fleet.model.containers import Container, Usage
 from fleet.model.facts import Facts, Probe
@@ -26,6 +39,7 @@ __all__ = [
     "Data",
     "Done",
     "Download",
+    "EnterSwarm",
     "Facts",
     "Failure",
     "Fed",

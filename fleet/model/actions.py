@@ -117,7 +117,24 @@ class Reboot:
     timeout: int = 600
 
 
-Action = Run | Write | Remove | Download | SendContext | SendImage | Reconnect | Reboot
+@dataclass(frozen=True, slots=True)
+class EnterSwarm:
+    """Make the host a node of the Swarm of ``manager`` (a host of the inventory), as its managers are to know it.
+
+    With ``join`` it is not one yet: the manager is waited for so many seconds (``timeout``), and its token goes from there to
+    here over stdin, by way of the laptop. A label without a value is taken off.
+    """
+
+    manager: str
+    role: str
+    availability: str
+    labels: tuple[tuple[str, str], ...]
+    join: bool
+    advertise: str = ""
+    timeout: int = 600
+
+
+Action = Run | Write | Remove | Download | SendContext | SendImage | EnterSwarm | Reconnect | Reboot
 
 
 def title_of(action: Action) -> str:
@@ -135,6 +152,8 @@ def title_of(action: Action) -> str:
             return f"send the context of {tag}"
         case SendImage(name):
             return f"send {name}"
+        case EnterSwarm(manager):
+            return f"{'join' if action.join else 'be as wanted in'} the Swarm of {manager}"
         case Reconnect(why):
             return f"log in again: {why}"
         case Reboot(why):

@@ -38,6 +38,8 @@ from fleet.queries import (
     SizeQuery,
     Suite,
     SuiteQuery,
+    Swarm,
+    SwarmQuery,
 )
 
 VERSION = 1
@@ -52,6 +54,7 @@ _FAMILIES: Mapping[str, tuple[type[Query[Any]], type[Any]]] = {
     "context": (ContextQuery, Context),
     "secret": (SecretQuery, SecretMark),
     "archive": (ArchiveQuery, Archived),
+    "swarm": (SwarmQuery, Swarm),
 }
 
 

@@ -29,6 +29,7 @@ from fleet.steps.service import ServiceStep
 from fleet.steps.source import SourceStep
 from fleet.steps.stacks import StacksStep
 from fleet.steps.swap import SwapStep
+from fleet.steps.swarm import SwarmStep
 
 STEPS: tuple[Step[Any], ...] = (
     PlatformStep(),
@@ -47,6 +48,7 @@ STEPS: tuple[Step[Any], ...] = (
     ServiceStep(),
     GroupStep(),
     ComposeStep(),
+    SwarmStep(),
     ImagesStep(),
     ArchivesStep(),
     BuildsStep(),

@@ -100,7 +100,7 @@ def told(info: Info, keys: Mapping[str, Any]) -> Info:
         data_root=keys.get("data-root", info.data_root),
         mirrors=tuple(_slashed(mirror) for mirror in keys.get("registry-mirrors", info.mirrors)),
         insecure=tuple(keys.get("insecure-registries", info.insecure)),
-        swarm=info.swarm,
+        member=info.member,
         unkept=info.unkept,
         warnings=info.warnings,
     )

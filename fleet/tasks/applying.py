@@ -18,6 +18,7 @@ from fleet.model import (
     Change,
     Done,
     Download,
+    EnterSwarm,
     Fed,
     Outcome,
     Plan,
@@ -41,6 +42,7 @@ from fleet.steps import STEPS
 from fleet.tasks.contexts import send_context
 from fleet.tasks.fab import reconnect
 from fleet.tasks.rebooting import reboot
+from fleet.tasks.swarming import enter
 
 HAS_CHANGED = 65
 """Exit code of a file action which found something other than the plan saw (EX_DATAERR of sysexits.h)."""
@@ -131,6 +133,8 @@ def _perform(c: Any, job: Job, step: str, action: Action) -> None:
                 _download(c, job, action)
             case SendContext():
                 send_context(c, action, lambda script, timeout: _as_root(c, job, script, timeout), job.say)
+            case EnterSwarm():
+                enter(c, job, action)
             case SendImage():
                 from fleet.tasks.pushing import bring  # rare, and it needs tarfile and more
 

@@ -16,10 +16,12 @@ from fleet.facts.accounts import NEEDS_PASSWORD, no_root
 from fleet.job import Job
 from fleet.model import Catalog, Facts, Options, Plan, Probe
 from fleet.plan import saved as saved_room
+from fleet.queries import SwarmQuery
 from fleet.remote import probe as remote_probe
 from fleet.remote import way_of
 from fleet.shell import Secret
 from fleet.steps import STEPS
+from fleet.tasks import swarming
 
 
 def ask(c: Any, job: Job, probes: tuple[Probe[Any], ...] = ()) -> Facts:
@@ -75,11 +77,12 @@ def propose(job: Job, facts: Facts) -> Proposal:
 
 def propose_again(job: Job, facts: Facts, before: Proposal) -> Proposal:
     """The plan from newer facts, for the same options and with what the network has said already."""
-    again = _built(job, facts, before.options, before.catalog)
+    known = {query: answer for query, answer in before.catalog.answers.items() if not isinstance(query, SwarmQuery)}
+    again = _built(job, facts, before.options, Catalog(known), fresh=True)
     return replace(again, plan=replace(again.plan, unmet=before.plan.unmet))
 
 
-def _built(job: Job, facts: Facts, options: Mapping[str, Options], catalog: Catalog) -> Proposal:
+def _built(job: Job, facts: Facts, options: Mapping[str, Options], catalog: Catalog, fresh: bool = False) -> Proposal:
     steps = [step for step in STEPS if step.name in options]
     while True:
         found = plan_room.build(
@@ -88,7 +91,14 @@ def _built(job: Job, facts: Facts, options: Mapping[str, Options], catalog: Cata
         if isinstance(found, Plan):
             return Proposal(replace(found, unmet=job.unmet), catalog, options, facts)
         job.run.stop.check()
-        catalog = job.run.resolver.resolve(found.queries, catalog)
+        of_hosts = [query for query in found.queries if isinstance(query, SwarmQuery)]
+        catalog = job.run.resolver.resolve([query for query in found.queries if query not in of_hosts], catalog)
+        catalog = Catalog({**catalog.answers, **{query: _swarm(job, query, fresh) for query in of_hosts}})
+
+
+def _swarm(job: Job, query: SwarmQuery, fresh: bool) -> object:
+    """One host is asked for all of them; and again once something has been changed."""
+    return swarming.look(job, query) if fresh else job.run.shared.get(query, lambda: swarming.look(job, query))
 
 
 def repeat(job: Job, facts: Facts) -> Proposal:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from fleet.facts.daemon import DAEMON, UNIT_STATES, Units, read_units
 from fleet.facts.daemon_json import DAEMON_JSON, DaemonJson, read_daemon_json
-from fleet.facts.docker_info import Info
+from fleet.facts.docker_info import Info, Membership
 from fleet.model import Blocked, Change, Facts, Run, Satisfied, Verdict
 from fleet.plan.saved import plan_to_data
 from fleet.report import _plain
@@ -265,7 +265,7 @@ def test_live_restore_in_a_swarm() -> None:
     facts = host()
     daemon = facts[DAEMON]
     assert daemon.info
-    facts = facts.but(DAEMON, replace(daemon, info=replace(daemon.info, swarm=True)))
+    facts = facts.but(DAEMON, replace(daemon, info=replace(daemon.info, member=Membership("active"))))
     assert isinstance(look(facts, live_restore=True), Blocked)
 
 
