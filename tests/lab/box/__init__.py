@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.lab import cache
-from tests.lab.box import apt_key, apt_repo, ca, hub, images, mirror, names, nginx, process, releases
+from tests.lab.box import apt_key, apt_repo, ca, hub, images, mirror, names, nginx, process, releases, wheels
 from tests.lab.box.process import LabError
 from tests.lab.box.programs import ARCHITECTURES, Programs, programs
 
@@ -54,6 +54,11 @@ class Box:
     def key_fingerprint(self) -> str:
         """The primary fingerprint of the key that signs the package repository."""
         return apt_key.fingerprint()
+
+    @property
+    def pip_index(self) -> str:
+        """The URL of the package index, for pip in a container; its address has to be a trusted host."""
+        return wheels.url(self.address)
 
     def hosts_file(self) -> str:
         """Return lines for /etc/hosts."""
@@ -147,4 +152,14 @@ def _content() -> nginx.Content:
         certificate=ca.certificate((*names.PRODUCTION, found.name)),
         mirror=found,
         mirror_cache=cache.cached("mirror", found.origin, lambda _: None),
+        wheels=_wheels(),
     )
+
+
+def _wheels() -> wheels.Wheels | None:
+    """pip's index; only what builds images with Python packages needs it."""
+    try:
+        return wheels.find()
+    except LabError as error:
+        cache.say(f"no Python packages in the box: {error}")
+        return None

@@ -49,6 +49,14 @@ class PrivateApt:
         if result.returncode:
             raise LabError(f"apt-get could not download from Debian's mirror:\n{result.stderr.strip()}")
 
+    def download_all(self, packages: Iterable[str]) -> list[Path]:
+        """Download packages with all that they depend on, as for an empty system."""
+        words = ("-q", "-y", "--download-only", "--no-install-recommends", "install", *packages)
+        result = self._apt(*words, cwd=self.root)
+        if result.returncode:
+            raise LabError(f"apt-get could not download from Debian's mirror:\n{result.stderr.strip()}")
+        return sorted((self.root / "cache/archives").glob("*.deb"))
+
     def simulate(self, package: str) -> str:
         """Return what apt-get says that installing a package would do."""
         return self._apt("--simulate", "install", "--no-install-recommends", package, cwd=self.root).stdout

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.lab.box import python
 from tests.lab.box.programs import Programs
 from tests.lab.cache import cached
 
@@ -65,9 +66,11 @@ class Image:
     tags: tuple[str, ...] = ("latest", "1.0")
     edition: str = ""
     """Tells images of one repository apart."""
+    path: str = "/bin"
 
 
 _ALL = tuple(_PLATFORMS)
+_USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 IMAGES = (
     Image("library/hello-world", ("/hello",), _ALL, "oci", ("latest", "linux", "1.0")),
     Image("library/busybox", ("sh",), _ALL, "oci", ("latest", "1.35.0", "1.35")),
@@ -77,20 +80,22 @@ IMAGES = (
     Image("example/single-amd64", ("/hello",), ("amd64",), "single"),
     Image("example/moving", ("/hello",), _ALL, "oci", ("stable", "1.0"), edition="one"),
     Image("example/moving", ("/hello",), _ALL, "oci", ("2.0",), edition="two"),
+    Image("library/python", ("python3",), python.ARCHITECTURES, "oci", ("3.13-slim", "3.13-slim-trixie"), path=_USUAL_PATH),
     Image("ratelimitpreview/test", ("/hello",), ("amd64",), "single", ("latest",)),
 )
 
 
 def storage(everything: dict[str, Programs]) -> Path:
     """Return the root folder of the registry's storage, made on first use."""
-    recipe = f"{_RECIPE} {IMAGES} {_HELLO} {[programs.folder.name for programs in everything.values()]}"
+    recipe = f"{_RECIPE} {IMAGES} {_HELLO} {[programs.folder.name for programs in everything.values()]} {python.RECIPE}"
     return cached("hub", recipe, lambda folder: _make(Storage(folder), everything))
 
 
 def _make(storage: Storage, everything: dict[str, Programs]) -> None:
-    layers = {name: _layer(programs.busybox) for name, programs in everything.items()}
+    busybox = {name: _layer(programs.busybox) for name, programs in everything.items()}
+    pythons = {name: python.layer(name) for name in python.ARCHITECTURES}
     for image in IMAGES:
-        digest = _put_image(storage, image, layers)
+        digest = _put_image(storage, image, pythons if image.repository == "library/python" else busybox)
         for tag in image.tags:
             storage.tag(image.repository, tag, digest)
 
@@ -190,7 +195,7 @@ def _config(image: Image, architecture: str, layer: bytes) -> dict[str, Any]:
     return {
         "created": _CREATED,
         **_PLATFORMS[architecture],
-        "config": {"Env": ["PATH=/bin"], "Cmd": list(image.command)},
+        "config": {"Env": [f"PATH={image.path}"], "Cmd": list(image.command)},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},
         "history": [{"created": _CREATED, "created_by": f"fleet lab, {image.repository} {image.edition}".rstrip()}],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from tests.lab.box import names, process
 from tests.lab.box.mirror import Mirror
 from tests.lab.box.releases import Releases
+from tests.lab.box.wheels import PORT, Wheels
 
 _ASSETS = "/github-production-release-asset/15045751"
 _TEMPLATE = Path(__file__).with_name("nginx.conf")
@@ -16,7 +18,7 @@ _TEMPLATE = Path(__file__).with_name("nginx.conf")
 
 @dataclass(frozen=True)
 class Content:
-    """What is served: folders, the certificate's folder, the mirror and the folder of its cache."""
+    """What is served: folders, the certificate's folder, the mirror and the folder of its cache; and pip's index, if any."""
 
     packages: Path
     hub: Path
@@ -24,6 +26,7 @@ class Content:
     certificate: Path
     mirror: Mirror
     mirror_cache: Path
+    wheels: Wheels | None
 
 
 def start(address: str, folder: Path, content: Content) -> None:
@@ -65,6 +68,11 @@ def _configuration(address: str, folder: Path, content: Content) -> str:
         "RELEASE_ASSETS": names.RELEASE_ASSETS,
     }
     text = _TEMPLATE.read_text()
+    if content.wheels:
+        values |= {"WHEELS_PORT": PORT, "WHEELS_INDEX": content.wheels.index}
+        values |= {"WHEELS_SITE": content.wheels.files, "WHEELS_FOLDER": content.wheels.folder}
+    else:
+        text = re.sub(r"(?s)    # @WHEELS-BEGIN@.*# @WHEELS-END@\n", "", text)
     for name, value in values.items():
         text = text.replace(f"@{name}@", str(value))
     return text
