@@ -6,7 +6,7 @@ compiler, and takes packages of pip without a virtual environment. Unlike it, it
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 import tarfile
 import tempfile
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.lab.cache import cached
 ARCHITECTURES = ("amd64", "arm64")
 _SUITE = "trixie"
 _PACKAGES = ("base-files", "dash", "coreutils", "grep", "sed", "findutils", "libc-bin", "python3", "python3-pip", "libstdc++6")
-RECIPE = f"2 {_SUITE} {_PACKAGES}"
+RECIPE = f"3 {_SUITE} {_PACKAGES}"
 _UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/lib/dpkg", "usr/share/lintian")
 _FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
@@ -49,9 +49,12 @@ def _make(folder: Path, architecture: str) -> None:
 
 def _finish(tree: Path) -> None:
     for name in _UNUSED:
-        subprocess.run(["rm", "-rf", str(tree / name)], check=True)
+        shutil.rmtree(tree / name, ignore_errors=True)
     for path in tree.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
         path.unlink()
+    for path in tree.glob("usr/lib/python3/dist-packages/*.dist-info"):
+        if not path.name.startswith("pip-"):  # Debian's packages can't be replaced by pip, so it must not see them
+            shutil.rmtree(path)
     for name, text in _FILES.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(text)
