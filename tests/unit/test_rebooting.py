@@ -197,7 +197,7 @@ def test_the_flag_allows_both_steps(job: Job) -> None:
     allowed = replace(job, run=replace(job.run, allow=frozenset({"reboot"})))
     options = allowed.options_of(golden("pi4-memory-off").facts)
     granted = {s.name for s in STEPS if getattr(options(s), "allow_reboot", False)}
-    assert granted == {"memory", "kernel"} == set(ALLOWED["reboot"])
+    assert granted == {"swap", "memory", "kernel"} == set(ALLOWED["reboot"])
     assert not any(getattr(job.options_of(Facts({}))(s), "allow_reboot", False) for s in STEPS)
 
 
