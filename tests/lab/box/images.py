@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.box import python
+from tests.lab.box import python, registry
 from tests.lab.box.programs import Programs
 from tests.lab.cache import cached
 
@@ -81,21 +81,31 @@ IMAGES = (
     Image("example/moving", ("/hello",), _ALL, "oci", ("stable", "1.0"), edition="one"),
     Image("example/moving", ("/hello",), _ALL, "oci", ("2.0",), edition="two"),
     Image("library/python", ("python3",), python.ARCHITECTURES, "oci", ("3.13-slim", "3.13-slim-trixie"), path=_USUAL_PATH),
+    Image(
+        "library/registry",
+        ("registry", "serve", "/etc/distribution/config.yml"),
+        registry.ARCHITECTURES,
+        "oci",
+        ("3", "latest"),
+        path=_USUAL_PATH,
+    ),
     Image("ratelimitpreview/test", ("/hello",), ("amd64",), "single", ("latest",)),
 )
 
 
 def storage(everything: dict[str, Programs]) -> Path:
     """Return the root folder of the registry's storage, made on first use."""
-    recipe = f"{_RECIPE} {IMAGES} {_HELLO} {[programs.folder.name for programs in everything.values()]} {python.RECIPE}"
+    made_of = [programs.folder.name for programs in everything.values()]
+    recipe = f"{_RECIPE} {IMAGES} {_HELLO} {made_of} {python.RECIPE} {registry.RECIPE}"
     return cached("hub", recipe, lambda folder: _make(Storage(folder), everything))
 
 
 def _make(storage: Storage, everything: dict[str, Programs]) -> None:
-    busybox = {name: _layer(programs.busybox) for name, programs in everything.items()}
-    pythons = {name: python.layer(name) for name in python.ARCHITECTURES}
+    layers = {name: _layer(programs.busybox) for name, programs in everything.items()}
+    special = {"library/python": python, "library/registry": registry}
     for image in IMAGES:
-        digest = _put_image(storage, image, pythons if image.repository == "library/python" else busybox)
+        own = special.get(image.repository)
+        digest = _put_image(storage, image, {name: own.layer(name) for name in own.ARCHITECTURES} if own else layers)
         for tag in image.tags:
             storage.tag(image.repository, tag, digest)
 

@@ -44,7 +44,7 @@ def _make(folder: Path, architecture: str) -> None:
         for file in sorted(apt.download_all(_PACKAGES), key=lambda f: not f.name.startswith("base-files")):
             deb.unpack(file, tree)
         _finish(tree)
-        _pack(tree, folder / "layer.tar.gz")
+        pack(tree, folder / "layer.tar.gz")
 
 
 def _finish(tree: Path) -> None:
@@ -67,7 +67,9 @@ def _finish(tree: Path) -> None:
         (local / name).symlink_to(f"/usr/bin/{target}")
 
 
-def _pack(tree: Path, archive: Path) -> None:
+def pack(tree: Path, archive: Path) -> None:
+    """Pack a folder as an image's layer: everything is root's, and made at no time."""
+
     def owned(info: tarfile.TarInfo) -> tarfile.TarInfo:
         info.uid = info.gid = 0
         info.uname = info.gname = ""
