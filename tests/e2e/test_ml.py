@@ -1,4 +1,4 @@
-"""The recipe `ml`: the same environment on every host, proven by numbers that agree. Lane `make test-ml`, since it takes minutes."""
+"""The recipe `ml`: one environment on every host, proven by numbers that agree. Lane `make test-ml`, since it takes minutes."""
 
 from __future__ import annotations
 
