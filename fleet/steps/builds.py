@@ -116,10 +116,12 @@ class BuildsStep(Step[BuildsOptions]):
     options = BuildsOptions
 
     def queries(self, facts: Facts, options: BuildsOptions) -> tuple[Query[Any], ...]:
-        """The contexts, which are on the laptop; and the base images' platforms when there may be something to build."""
-        contexts = tuple(context_of(b) for b in options.images)
-        fresh = [b for b in options.images if not _built(facts, b)]
-        return (*contexts, *(ImageQuery(base) for b in fresh for base in b.bases.values()))
+        """The contexts, which are on the laptop, and what the base images are; those that are locked are known already."""
+        return (*(context_of(b) for b in options.images), *(ImageQuery(base) for base in self.images(options)))
+
+    def images(self, options: BuildsOptions) -> tuple[str, ...]:
+        """The base images."""
+        return tuple(dict.fromkeys(base for b in options.images for base in b.bases.values()))
 
     def verdict(self, situation: Situation[BuildsOptions]) -> Verdict:
         """What the user asked for is all of them: one that can't be built blocks the others."""
@@ -129,8 +131,8 @@ class BuildsStep(Step[BuildsOptions]):
             refused = _refused(situation, build)
             if refused:
                 return refused
-            digests[build.tag] = digest(build, _context(situation, build))
-        wanting = [b for b in options.images if _built(situation.facts, b) != digests[b.tag]]
+            digests[build.tag] = digest(situation, build)
+        wanting = [b for b in options.images if not _is_built(situation, b, digests[b.tag])]
         if not wanting:
             return Satisfied(f"{len(options.images)} built" if options.images else "none asked for")
         for build in wanting:
@@ -145,10 +147,30 @@ def context_of(build: Build) -> ContextQuery:
     return ContextQuery(build.context, build.dockerfile)
 
 
-def digest(build: Build, context: Context) -> str:
-    """Of all that the image is made from; the base images by the names that the recipe gives them."""
-    said = [_VERSION, context.digest, build.dockerfile, build.bases, build.args, build.target, build.network]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def digest(situation: Situation[BuildsOptions], build: Build) -> str:
+    """Of all that the image is made from: the recipe's own words, a dot, and what the base images are."""
+    said = [_VERSION, _context(situation, build).digest, build.dockerfile, build.bases, build.args, build.target, build.network]
+    return f"{_sha256(said)}.{_sha256(_pinned(situation, build))}"
+
+
+def _sha256(data: object) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:40]
+
+
+def _pinned(situation: Situation[BuildsOptions], build: Build) -> dict[str, str]:
+    """The base images by their digests, so that every host builds upon the same; one that is unknown by its name."""
+    found: dict[str, str] = {}
+    for argument, base in build.bases.items():
+        image = situation.catalog[ImageQuery(base)]
+        found[argument] = base if isinstance(image, Unavailable) else f"{parse(base).repository_name}@{image.digest}"
+    return found
+
+
+def _is_built(situation: Situation[BuildsOptions], build: Build, wanted: str) -> bool:
+    """Made from the same; where a registry can't tell what the base is now, that is no reason to build it again."""
+    have, ask = _built(situation.facts, build).partition("."), wanted.partition(".")
+    unknown = any(isinstance(situation.catalog[ImageQuery(base)], Unavailable) for base in build.bases.values())
+    return have == ask or (unknown and have[0] == ask[0])
 
 
 def _built(facts: Facts, build: Build) -> str:
@@ -187,8 +209,6 @@ def _impossible(situation: Situation[BuildsOptions], build: Build) -> Blocked | 
 def _no_base(situation: Situation[BuildsOptions], build: Build) -> Blocked | None:
     here = platform(situation.facts).image_platform
     for base in build.bases.values():
-        if ImageQuery(base) not in situation.catalog:  # it is built already, of something else: the base was there
-            continue
         image = situation.catalog[ImageQuery(base)]
         if isinstance(image, Unavailable):
             return Blocked(f"the base image of {build.tag}: {image.why}", image.hint)
@@ -214,7 +234,7 @@ def _no_memory(facts: Facts, build: Build) -> Blocked | None:
 
 def _change(situation: Situation[BuildsOptions], wanting: list[Build], digests: dict[str, str]) -> Change:
     facts = situation.facts
-    actions = tuple(a for build in wanting for a in _actions(build, _context(situation, build), digests[build.tag]))
+    actions = tuple(a for build in wanting for a in _actions(situation, build, digests[build.tag]))
     images = [Image((parse(b.tag).familiar,), (), platform(facts).image_platform, built=digests[b.tag]) for b in wanting]
 
     def after(later: Facts) -> Facts:
@@ -226,18 +246,18 @@ def _change(situation: Situation[BuildsOptions], wanting: list[Build], digests: 
     return Change(f"build {', '.join(b.tag for b in wanting)}", actions, after=after)
 
 
-def _actions(build: Build, context: Context, built: str) -> tuple[Action, ...]:
+def _actions(situation: Situation[BuildsOptions], build: Build, built: str) -> tuple[Action, ...]:
     folder = f"{CONTEXTS}/{hashlib.sha256(parse(build.tag).familiar.encode()).hexdigest()[:16]}"
     return (
-        SendContext(build.tag, build.context, build.dockerfile, context.digest, folder),
-        Run(f"build {build.tag}", _script(build, folder, built), timeout=build.timeout),
+        SendContext(build.tag, build.context, build.dockerfile, _context(situation, build).digest, folder),
+        Run(f"build {build.tag}", _script(build, folder, built, _pinned(situation, build)), timeout=build.timeout),
     )
 
 
-def _script(build: Build, folder: str, built: str) -> str:
+def _script(build: Build, folder: str, built: str, bases: dict[str, str]) -> str:
     """`docker build`, with its progress as lines. Without attestations an image is one manifest in both image stores
     (docs.docker.com/build/metadata/attestations)."""
-    arguments = [f"--build-arg={name}={value}" for name, value in sorted({**build.args, **build.bases}.items())]
+    arguments = [f"--build-arg={name}={value}" for name, value in sorted({**build.args, **bases}.items())]
     target = [f"--target={build.target}"] if build.target else []
     command = words(
         *DOCKER,

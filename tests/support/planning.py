@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fleet.model import Catalog, Change, Facts, Host, Options, Plan, Satisfied, Step, Verdict
+from fleet.model import Catalog, Change, Facts, Host, Options, Plan, Query, Satisfied, Step, Verdict
 from fleet.plan import Missing, build, chosen
 from fleet.steps import STEPS
 from tests.support.network import answer
@@ -32,9 +32,14 @@ def attempt(facts: Facts, recipe: Mapping[str, Any] = DEFAULT, left_out: Sequenc
     return build(HOST, "test", chosen(STEPS, tuple(recipe)), facts, options_of(recipe), Catalog(), left_out)
 
 
-def plan(facts: Facts, recipe: Mapping[str, Any] = DEFAULT, left_out: Sequence[str] = ()) -> Plan:
-    """The plan, with every look-up that it takes."""
-    catalog = Catalog()
+def plan(
+    facts: Facts,
+    recipe: Mapping[str, Any] = DEFAULT,
+    left_out: Sequence[str] = (),
+    told: Mapping[Query[Any], object] | None = None,
+) -> Plan:
+    """The plan, with every look-up that it takes; ``told`` are answers that are others than the fixed world's."""
+    catalog = Catalog(told)
     while True:
         found = build(HOST, "test", chosen(STEPS, tuple(recipe)), facts, options_of(recipe), catalog, left_out)
         if isinstance(found, Plan):

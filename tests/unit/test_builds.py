@@ -13,9 +13,9 @@ from fleet.catalog.contexts import context, entries
 from fleet.errors import CatalogError
 from fleet.facts.board import BOARD
 from fleet.facts.daemon import DAEMON, Image
-from fleet.model import Blocked, Change, Facts, Run, Satisfied, SendContext
+from fleet.model import Blocked, Change, Facts, Run, Satisfied, SendContext, Unavailable
 from fleet.plan import Missing
-from fleet.queries import ContextQuery, ImageQuery
+from fleet.queries import ContextQuery, ImageQuery, RemoteImage
 from fleet.steps.builds import Build, BuildsOptions
 from fleet.tasks.contexts import read_listing
 from tests.support.golden import golden
@@ -102,16 +102,21 @@ def test_a_hosts_listing_is_read_back(folder: Path) -> None:
     assert {path: e.line for path, e in read.items()} == {e.path: e.line for e in found}
 
 
-def test_a_plan_asks_for_contexts_and_bases_only_when_needed() -> None:
-    """The base image is looked up when there is nothing built; with it built, only the folder is read."""
+def test_a_plan_asks_for_contexts_and_bases() -> None:
+    """The folder is read, and the base image asked for; what the lock has needs no network."""
     asked = attempt(CONVERGED, recipe())
     assert isinstance(asked, Missing)
     assert set(asked.queries) == {ContextQuery("/srv/shop"), ImageQuery("busybox")}
     later = effects(CONVERGED, plan(CONVERGED, recipe()))
-    asked = attempt(later, recipe())
-    assert isinstance(asked, Missing)
-    assert asked.queries == (ContextQuery("/srv/shop"),)
     assert changed(plan(later, recipe())) == []
+
+
+def test_a_base_that_moved_and_one_that_nobody_can_tell() -> None:
+    """Another digest of the base is built again; a registry that does not answer is no reason to."""
+    later = effects(CONVERGED, plan(CONVERGED, recipe()))
+    base = ImageQuery("busybox")
+    for answer, wanted in ((RemoteImage("sha256:" + "9" * 64, ("linux/arm64",)), ["builds"]), (Unavailable("no answer"), [])):
+        assert changed(plan(later, recipe(), told={base: answer})) == wanted
 
 
 def test_the_actions() -> None:
@@ -122,6 +127,7 @@ def test_the_actions() -> None:
     assert isinstance(send, SendContext)
     assert isinstance(run, Run)
     assert "'--build-arg=WORD=it'\"'\"'s; $(reboot)'" in run.script
+    assert "--build-arg=BASE=busybox@sha256:" in run.script
     assert "--target=final" in run.script
     assert run.script.endswith(f"-- {send.to}")
 
