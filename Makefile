@@ -4,8 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 WORKERS ?= 2
 
-.PHONY: help setup lab-setup test test-pi4 unit e2e lint types demo bench bench-push clean
-.PHONY: help setup lab-setup test test-pi4 test-ml unit e2e lint types demo bench clean
+.PHONY: help setup lab-setup test test-pi4 test-ml unit e2e lint types demo bench bench-push clean
 
 help:
 	@echo "make test    set up, then lint, types, unit tests and tests on real lab hosts"
