@@ -159,6 +159,26 @@ class SwarmQuery(Query[Swarm]):
 
 
 @dataclass(frozen=True, slots=True)
+class LoginMark:
+    """Who logs in at a registry, and a mark by which the password is known again: its scrypt, never the password itself."""
+
+    user: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginQuery(Query[LoginMark]):
+    """The laptop's login at a registry: the password is in the variable, or what its program VARIABLE_COMMAND prints.
+
+    Without a variable it is what `docker login` has left on the laptop, and so is the user.
+    """
+
+    registry: str
+    user: str = ""
+    variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """A build context as it is now: the digest of all that is in it, its files, and their bytes together."""
 

@@ -52,12 +52,6 @@ def login(registry: str) -> Login | None:
     return found or _in_file(registry)
 
 
-def basic(registry: str) -> str:
-    """``user:password`` in base64 for a registry; empty when the laptop has none that can be read."""
-    found = login(registry)
-    return found.basic if found else ""
-
-
 def trouble(registry: str) -> str:
     """Why the program that keeps the login gave none, in words; empty when there is no such program, or nothing in it."""
     helper = _helper(registry)

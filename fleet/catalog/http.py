@@ -32,6 +32,7 @@ from tenacity import (
 )
 
 from fleet import __version__
+from fleet.catalog.credentials import Login
 from fleet.catalog.troubles import HttpError, explain, refused
 
 T = TypeVar("T")
@@ -68,6 +69,8 @@ class Web:
         context = ssl.create_default_context()
         self._following = _opener(context, _SafeRedirects())
         self._staying = _opener(context, _NoRedirects())
+        self.logins: dict[str, Login] = {}
+        """Those of the recipe, by registry; where it has none, the laptop's own count."""
         self.manifests: dict[tuple[str, str], bytes] = {}
         """What registries have said in this run, by place and digest: what is asked by its digest can't change, and
         the Hub counts each time that it is asked."""

@@ -142,10 +142,15 @@ class Registry:
         except HttpError as error:
             raise self._in_own_words(error) from None
 
+    def _login(self) -> str:
+        registry = self._reference.registry
+        found = self._web.logins.get(registry) or credentials.login(registry)
+        return found.basic if found else ""
+
     def _authorize(self, challenge: str) -> None:
         scheme, _, rest = challenge.partition(" ")
         words = parse_keqv_list([word for word in parse_http_list(rest) if "=" in word])
-        login = "" if self._anonymous else credentials.basic(self._reference.registry)
+        login = "" if self._anonymous else self._login()
         if scheme.lower() == "bearer" and "realm" in words:
             self._authorization = {"Authorization": f"Bearer {self._token(words, login)}"}
         elif scheme.lower() == "basic" and login:
@@ -179,7 +184,7 @@ class Registry:
             return CatalogError(
                 f"there is no image {self._what()}", f"Check its name and tag{self._tags()}.{self._whose_localhost()}"
             )
-        if credentials.basic(self._reference.registry):
+        if self._login():
             login = "the login of this machine may have expired: docker login again"
         elif trouble := credentials.trouble(self._reference.registry):
             login = trouble
@@ -202,7 +207,7 @@ class Registry:
         return CatalogError(error.message, error.hint + self._whose_localhost())
 
     def _too_often(self) -> CatalogError:
-        logged_in = bool(credentials.basic(HUB))
+        logged_in = bool(self._login())
         return CatalogError(
             f"Docker Hub refuses to answer about {self._text}: this network has used up its pulls"
             f" ({'of your account' if logged_in else '100 in 6 hours without a login, for all machines behind one address'})",

@@ -20,6 +20,7 @@ from fleet.queries import (
     ContextQuery,
     ImageQuery,
     KeyQuery,
+    LoginQuery,
     Quota,
     QuotaQuery,
     RemoteImage,
@@ -31,6 +32,7 @@ from fleet.queries import (
 )
 
 if TYPE_CHECKING:
+    from fleet.catalog.credentials import Login
     from fleet.catalog.http import Web
     from fleet.lock.file import LockFile
     from fleet.shell import Secret
@@ -60,6 +62,7 @@ class Resolver:
         self._granted = 0
         self._lock = Lock()
         self._answers: dict[Query[Any], Future[object]] = {}
+        self._logins: dict[LoginQuery, Login] = {}
 
     def resolve(self, queries: Iterable[Query[Any]], into: Catalog | None = None) -> Catalog:
         """Answer queries, in a catalog that has all of ``into`` besides.
@@ -69,9 +72,20 @@ class Resolver:
         """
         known = dict(into.answers) if into else {}
         wanted = [query for query in dict.fromkeys(queries) if query not in known]
+        for login in (query for query in wanted if isinstance(query, LoginQuery)):  # images are asked for with them
+            self._take(login)
+            self._answers[login].result()
         for query in wanted:
             self._take(query)
         return Catalog({**known, **{query: self._answered(query) for query in wanted}})
+
+    def login(self, query: LoginQuery) -> Login:
+        """User and password for a registry, looked for once in a run; CatalogError when there are none."""
+        from fleet.catalog.logins import find
+
+        found = self._logins.setdefault(query, self._logins.get(query) or find(query))
+        self._web_once.logins[query.registry] = found
+        return found
 
     def download(self, url: str, sha256: str) -> Path:
         """Bring a file into the laptop's cache, checked; CatalogError when that can't be."""
@@ -112,6 +126,10 @@ class Resolver:
             match query:
                 case ImageQuery(reference):
                     return self._image(query, reference)
+                case LoginQuery(registry):
+                    from fleet.catalog.logins import mark
+
+                    return mark(registry, self.login(query))
                 case SizeQuery(reference):
                     return self._size(query, reference)
             return _ask(self._web_once, query)

@@ -97,6 +97,19 @@ class SendImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Log root in at a registry. The password is not here: the laptop finds it when it is due, and it goes over stdin.
+
+    ``variable`` is where it is found, see queries.LoginQuery; ``mark`` is kept on the host, to know the login again.
+    """
+
+    registry: str
+    user: str
+    mark: str
+    variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reconnect:
     """Open a new connection: group membership is read at login only."""
 
@@ -134,7 +147,7 @@ class EnterSwarm:
     timeout: int = 600
 
 
-Action = Run | Write | Remove | Download | SendContext | SendImage | EnterSwarm | Reconnect | Reboot
+Action = Run | Write | Remove | Download | SendContext | SendImage | Login | EnterSwarm | Reconnect | Reboot
 
 
 def title_of(action: Action) -> str:
@@ -154,6 +167,8 @@ def title_of(action: Action) -> str:
             return f"send {name}"
         case EnterSwarm(manager):
             return f"{'join' if action.join else 'be as wanted in'} the Swarm of {manager}"
+        case Login(registry, user):
+            return f"log in at {registry} as {user}"
         case Reconnect(why):
             return f"log in again: {why}"
         case Reboot(why):

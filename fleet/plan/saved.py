@@ -30,6 +30,8 @@ from fleet.queries import (
     ImageSize,
     Key,
     KeyQuery,
+    LoginMark,
+    LoginQuery,
     Quota,
     QuotaQuery,
     RemoteImage,
@@ -55,6 +57,7 @@ _FAMILIES: Mapping[str, tuple[type[Query[Any]], type[Any]]] = {
     "secret": (SecretQuery, SecretMark),
     "archive": (ArchiveQuery, Archived),
     "swarm": (SwarmQuery, Swarm),
+    "login": (LoginQuery, LoginMark),
 }
 
 

@@ -22,6 +22,7 @@ from fleet.steps.images import ImagesStep
 from fleet.steps.journal import JournalStep
 from fleet.steps.kernel import KernelStep
 from fleet.steps.keyring import KeyringStep
+from fleet.steps.login import LoginStep
 from fleet.steps.memory import MemoryStep
 from fleet.steps.modules import ModulesStep
 from fleet.steps.platform import PlatformStep
@@ -49,6 +50,7 @@ STEPS: tuple[Step[Any], ...] = (
     GroupStep(),
     ComposeStep(),
     SwarmStep(),
+    LoginStep(),
     ImagesStep(),
     ArchivesStep(),
     BuildsStep(),

@@ -20,6 +20,7 @@ from fleet.model import (
     Download,
     EnterSwarm,
     Fed,
+    Login,
     Outcome,
     Plan,
     Planned,
@@ -42,6 +43,7 @@ from fleet.steps import STEPS
 from fleet.tasks.contexts import send_context
 from fleet.tasks.fab import reconnect
 from fleet.tasks.rebooting import reboot
+from fleet.tasks.registries import log_in
 from fleet.tasks.swarming import enter
 
 HAS_CHANGED = 65
@@ -139,6 +141,8 @@ def _perform(c: Any, job: Job, step: str, action: Action) -> None:
                 from fleet.tasks.pushing import bring  # rare, and it needs tarfile and more
 
                 bring(c, job, action)
+            case Login():
+                log_in(c, job, action)
             case Reconnect():
                 reconnect(c)
             case Reboot():

@@ -15,6 +15,7 @@ import pytest
 
 from tests.lab import laptop, needs
 from tests.lab.box import Box, LabError
+from tests.lab.box.tokens import PASSWORD, USER
 
 SUITES = [
     *(("ubuntu", codename) for codename in ("jammy", "noble", "resolute", "focal", "oracular", "questing")),
@@ -138,6 +139,15 @@ def test_hub_says_where_to_get_a_token(box: Box) -> None:
         'WWW-Authenticate: Bearer realm="https://auth.docker.io/token",service="registry.docker.io",'
         'scope="repository:library/hello-world:pull"'
     ) in answer
+
+
+def test_hub_keeps_a_private_repository(box: Box) -> None:
+    """Only the account reads it; a wrong password gets no token at all."""
+    url, private = f"{HUB}/example/private/manifests/1.0", "https://auth.docker.io/token?scope=repository:example/private:pull"
+    assert status(box, url, "-H", token(box, "example/private")) == "401"
+    assert status(box, private, "-u", f"{USER}:wrong") == "401"
+    own = json.loads(curl(box, "-f", "-u", f"{USER}:{PASSWORD}", private))["token"]
+    assert status(box, url, "-H", f"Authorization: Bearer {own}") == "200"
 
 
 def test_hub_knows_no_other_repository(box: Box) -> None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from fleet.catalog import Resolver
 from fleet.errors import (
     AuthenticationError,
     ConnectionLost,
@@ -94,7 +95,7 @@ class Machine:
 @pytest.fixture
 def run() -> Run:
     """A run whose clock stands still unless somebody waits."""
-    return Run(settings=Settings(), resolver=cast(Any, None), recipes=Recipes(), reporter=Notes(), stop=Clock())
+    return Run(settings=Settings(), resolver=Resolver(), recipes=Recipes(), reporter=Notes(), stop=Clock())
 
 
 @pytest.fixture

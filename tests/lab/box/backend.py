@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tests.lab import cache
 from tests.lab.box.names import HUB_BLOBS
 from tests.lab.box.parts import read_parts
-from tests.lab.box.tokens import LIFETIME, Tokens, challenge
+from tests.lab.box.tokens import LIFETIME, PRIVATE, Tokens, challenge, is_account
 
 _REPOSITORY = re.compile(r"^/v2/(?P<name>.+)/(?:manifests|blobs|tags|referrers)/")
 _SCOPE = re.compile(r"^repository:(?P<name>[a-z0-9._/-]+):")
@@ -77,7 +77,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _token(self, scopes: list[str]) -> None:
         wanted = [match["name"] for scope in " ".join(scopes).split() if (match := _SCOPE.match(scope))]
-        token = self.server.tokens.issue(filter(self.server.knows, wanted))
+        account = is_account(self.headers.get("Authorization", ""))
+        if account is False:
+            self._answer(401, b'{"details":"incorrect username or password"}', {"Content-Type": "application/json"})
+            return
+        readable = (name for name in wanted if self.server.knows(name) and (account or name not in PRIVATE))
+        token = self.server.tokens.issue(readable)
         issued = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         answer = {"token": token, "access_token": token, "expires_in": LIFETIME, "issued_at": issued}
         self._answer(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})

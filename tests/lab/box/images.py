@@ -89,6 +89,7 @@ IMAGES = (
         ("3", "latest"),
         path=_USUAL_PATH,
     ),
+    Image("example/private", ("/hello",), _ALL),
     Image("ratelimitpreview/test", ("/hello",), ("amd64",), "single", ("latest",)),
 )
 

@@ -17,6 +17,18 @@ from tests.lab.box.names import HUB_TOKENS
 
 SERVICE = "registry.docker.io"
 LIFETIME = 300  # seconds
+USER, PASSWORD = "ann", "canary-Zb9fQ2"
+"""The only account."""
+PRIVATE = frozenset({"example/private"})
+"""Repositories that nobody else may read."""
+
+
+def is_account(authorization: str) -> bool | None:
+    """Say whether the header has the account's user and password; None when it has none at all."""
+    scheme, _, login = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    return hmac.compare_digest(login.encode(), base64.b64encode(f"{USER}:{PASSWORD}".encode()))
 
 
 class Tokens:

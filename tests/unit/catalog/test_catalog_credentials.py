@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleet.catalog import credentials
-from fleet.catalog.credentials import Login, basic, login, trouble
+from fleet.catalog.credentials import Login, login, trouble
 from fleet.shell import Secret
 
 Install = Callable[[str, str], Path]
@@ -53,7 +53,7 @@ def test_a_helper_of_one_registry_and_a_store_for_all_others(laptop: Path, insta
         assert login("registry.test") == Login("ann", Secret("a:b"))
         assert login("docker.io") == Login("bob", Secret("pw"))
     assert (own.read_text(), store.read_text()) == ("registry.test\n", "https://index.docker.io/v1/\n")
-    assert basic("docker.io") == "Ym9iOnB3"
+    assert Login("bob", Secret("pw")).basic == "Ym9iOnB3"
 
 
 def test_what_a_store_has_not_is_in_the_file(laptop: Path, install: Install) -> None:
