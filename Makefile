@@ -4,12 +4,13 @@ VENV := .venv
 PY := $(VENV)/bin/python
 WORKERS ?= 2
 
-.PHONY: help setup lab-setup test test-pi4 test-ml unit e2e lint types demo bench bench-push clean
+.PHONY: help setup lab-setup test test-pi4 test-vagrant test-ml unit e2e lint types demo bench bench-push clean
 
 help:
 	@echo "make test    set up, then lint, types, unit tests and tests on real lab hosts"
 	@echo "make test-pi4  the main job on an emulated Raspberry Pi 4 with a kernel of its own (a quarter of an hour)"
 	@echo "make test-ml   the recipe ml on two lab hosts (minutes)"
+	@echo "make test-vagrant  vagrant up, import, provision, verify, destroy, with an emulated machine (some minutes)"
 	@echo "make unit    the tests that need neither root nor Linux"
 	@echo "make demo    set up, boot three lab hosts, provision and verify them, clean up"
 	@echo "make bench   converged runs against ssh, pyinfra and ansible-core, as ratios"
@@ -49,6 +50,10 @@ test-pi4: lab-setup
 # Some hundred MB of wheels come through the lab's cache of this machine's package index.
 test-ml: lab-setup
 	FLEET_LAB_REQUIRED=1 $(PY) -m pytest -m ml tests/e2e
+
+# Vagrant, libvirt and a box are made once and kept likewise; nothing is installed.
+test-vagrant: lab-setup
+	FLEET_LAB_REQUIRED=1 $(PY) -m pytest -m vagrant tests/e2e
 
 demo: lab-setup
 	tests/tools/demo
