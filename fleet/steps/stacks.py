@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,14 +9,14 @@ from fleet.facts.cmdline import CMDLINE
 from fleet.facts.daemon import DAEMON
 from fleet.facts.stacks import STACKS, Container, Kept, Stack
 from fleet.files.composing import Limits
-from fleet.formats.references import parse
 from fleet.model import Action, Blocked, Change, Facts, Fed, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict
 from fleet.queries import ImageQuery, SecretQuery
 from fleet.shell import diff_lines
-from fleet.steps.images import is_there, refused
+from fleet.steps.images import refused
 from fleet.steps.memory import is_on
 from fleet.steps.platform import platform
 from fleet.steps.pulling import PULL_SECONDS
+from fleet.steps.stack_files import files_of, missing, of_registries, pinnable, what_images_are
 from fleet.steps.stack_options import SecretOptions, StackOptions, StacksOptions
 from fleet.steps.stack_scripts import deploy, remove
 
@@ -38,10 +36,15 @@ class StacksStep(Step[StacksOptions]):
     options = StacksOptions
 
     def queries(self, facts: Facts, options: StacksOptions) -> tuple[Query[Any], ...]:
-        """The marks of the secrets, and the platforms of images that are not there."""
+        """The marks of the secrets, and what the images are; those that are locked are known already."""
         present = [stack for stack in options.named.values() if stack.state == "present"]
         secrets = [SecretQuery(*secret.source) for stack in present for secret in stack.secrets.values()]
-        return (*secrets, *(ImageQuery(image) for stack in present for image in _missing(facts, stack)))
+        return (*secrets, *(ImageQuery(image) for stack in present for image in of_registries(facts, stack)))
+
+    def images(self, options: StacksOptions) -> tuple[str, ...]:
+        """The images of all stacks, as far as the file itself does not name the platform."""
+        present = [stack for stack in options.named.values() if stack.state == "present"]
+        return tuple(dict.fromkeys(image for stack in present for image in pinnable(stack)))
 
     def verdict(self, situation: S) -> Verdict:
         """All of them in one verdict; the first that can't be stands for all."""
@@ -83,7 +86,7 @@ def _one(situation: S, name: str, stack: StackOptions, there: Stack | None) -> C
     marks = _marks(situation, stack)
     if isinstance(marks, Blocked):
         return marks
-    files = _files(name, stack, marks)
+    files = files_of(name, stack, marks, what_images_are(situation, stack))
     why = _why(there, files, stack)
     if not why:
         return None
@@ -105,45 +108,6 @@ def _marks(situation: S, stack: StackOptions) -> dict[str, str] | Blocked:
     return marks
 
 
-def _files(name: str, stack: StackOptions, marks: Mapping[str, str]) -> dict[str, str]:
-    """The files of a stack by name: the user's own, and what goes over them."""
-    own = {file: attached.content for file, attached in stack.files.items()}
-    compose = stack.file.content if stack.file else ""
-    variables = "".join(f"{variable}={_dotenv(value)}\n" for variable, value in stack.values.items())
-    return {"compose.yml": compose, "fleet.yml": _overlay(name, stack, marks, own), ".env": variables, **own}
-
-
-def _dotenv(text: str) -> str:
-    """A value for Compose's .env (compose-go, dotenv): in double quotes, where these characters have a meaning."""
-    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r")):
-        text = text.replace(character, escaped)
-    return f'"{text}"'
-
-
-def _overlay(name: str, stack: StackOptions, marks: Mapping[str, str], own: Mapping[str, str]) -> str:
-    """A second compose file: labels that change when a service's secrets or files do, and where secrets are.
-
-    JSON is YAML; `!override` puts ours in place of what the first file says (compose-spec, 13-merge).
-    """
-    lines = ["services:"]
-    for service in stack.compose.services:
-        labels = {"fleet.stack": name}
-        if used := [secret for secret in service.secrets if secret in marks]:
-            labels["fleet.secrets"] = _digest("\n".join(f"{secret} {marks[secret]}" for secret in used))
-        if own:
-            labels["fleet.files"] = _digest(json.dumps(sorted(own.items())))
-        lines.append(f"  {json.dumps(service.name)}: {json.dumps({'labels': labels})}")
-    if marks:
-        folder = "./.secrets" if stack.persist else f"/run/fleet/secrets/{name}"
-        lines.append("secrets:")
-        lines += [f"  {json.dumps(secret)}: !override {json.dumps({'file': f'{folder}/{secret}'})}" for secret in marks]
-    return "\n".join(lines) + "\n"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]
-
-
 # ── what it is ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -163,7 +127,7 @@ def _why(there: Stack | None, files: Mapping[str, str], stack: StackOptions) -> 
 
 
 def _named(file: str) -> str:
-    return {"fleet.yml": "labels or secrets", ".env": "values"}.get(file, file)
+    return {"fleet.yml": "labels, images or secrets", ".env": "values"}.get(file, file)
 
 
 def _amiss(there: Stack) -> Iterator[str]:
@@ -192,15 +156,8 @@ def _how(service: str, found: list[Container], digest: str, state: str) -> str:
 # ── what can't be ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _missing(facts: Facts, stack: StackOptions) -> tuple[str, ...]:
-    """Images that will be pulled; those whose platform the file itself names are Compose's business."""
-    wanted = platform(facts).image_platform
-    images = dict.fromkeys(s.image for s in stack.compose.services if not s.own_platform)
-    return tuple(image for image in images if not is_there(facts[DAEMON].has(parse(image).familiar), wanted))
-
-
 def _refusals(situation: S, stack: StackOptions) -> Iterator[Blocked | None]:
-    for image in _missing(situation.facts, stack):
+    for image in missing(situation.facts, stack):
         yield refused(situation, image)
 
 

@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from fleet import schemas
 from fleet.facts.cmdline import CMDLINE
-from fleet.facts.daemon import DAEMON
+from fleet.facts.daemon import DAEMON, Image
 from fleet.facts.stacks import STACKS, Container, Kept, Stack, Stacks, read_kept, read_stacks
 from fleet.facts.system import MACHINE
 from fleet.model import Blocked, Change, Facts, Run, Satisfied
+from fleet.queries import ImageQuery, RemoteImage
 from fleet.recipe import Scope
 from fleet.recipe.cookbook import Recipes
 from fleet.steps import STEPS
@@ -111,7 +112,7 @@ def test_what_can_not_be_mended_by_a_start_is_made_anew() -> None:
     ("more", "why"),
     [
         ({"env": {"A": "b"}}, "web: values changed"),
-        ({"files": {"x.conf": {"path": "x", "content": "y"}}}, "web: labels or secrets, x.conf changed"),
+        ({"files": {"x.conf": {"path": "x", "content": "y"}}}, "web: labels, images or secrets, x.conf changed"),
     ],
 )
 def test_content_that_changed(more: Mapping[str, Any], why: str) -> None:
@@ -239,3 +240,42 @@ def test_reading_the_probe() -> None:
 def test_control_groups_of_both_versions(text: str, kept: Kept) -> None:
     """As the kernel writes them (cgroup-v1/memory.rst, scheduler/sched-bwc.rst, cgroup-v2.rst)."""
     assert read_kept(text) == kept
+
+
+def overlay(found: Any) -> dict[str, Any]:
+    """The file that goes over the user's, as a change has it in its diff."""
+    assert isinstance(found, Change)
+    added = [line[1:] for line in found.diff.split("web/fleet.yml")[-1].splitlines() if line.startswith("+") and line[1:2] != "+"]
+    read = yaml.safe_load("\n".join(added).replace("!override", ""))
+    assert isinstance(read, dict)
+    return read
+
+
+def test_images_are_those_of_the_lock() -> None:
+    """Each by its digest; when the lock names another one, the stack is deployed again."""
+    exact = "busybox@sha256:" + "0" * 64
+    assert overlay(look(CONVERGED, recipe()))["services"]["web"]["image"] == exact
+    pulled = Image(("busybox:latest",), (exact,), "linux/arm64")
+    there = deployed(recipe())
+    there = there.but(DAEMON, there[DAEMON].plus(pulled))
+    assert look(there, recipe()) == Satisfied("web is as wanted")
+    moved = RemoteImage("sha256:" + "9" * 64, ("linux/arm64",))
+    found = verdict(plan(there, recipe(), told={ImageQuery("busybox"): moved}), "stacks")
+    assert isinstance(found, Change)
+    assert found.why == "web: labels, images or secrets changed"
+    assert "busybox@sha256:9" in found.diff
+
+
+def test_an_image_that_was_built_here() -> None:
+    """No registry is asked for it; built anew, it is deployed anew."""
+    daemon = CONVERGED[DAEMON].plus(Image(("busybox:latest",), (), "linux/arm64", built="a.b"))
+    found = overlay(look(CONVERGED.but(DAEMON, daemon), recipe()))["services"]["web"]
+    assert "image" not in found
+    assert found["labels"]["fleet.image"] == "a.b"
+
+
+def test_the_lock_is_told_of_its_images() -> None:
+    """For `fleet images lock`: those of all stacks that are to be there."""
+    step = StacksStep()
+    options = step.options.model_validate_json(json.dumps(recipe()["stacks"]))
+    assert step.images(options) == ("busybox", "alpine:3.22")
