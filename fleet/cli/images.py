@@ -15,7 +15,7 @@ class Images(LazyGroup):
 
     what = "command of `fleet images`"
     modules: ClassVar[Mapping[str, str]] = {
-        name: f"fleet.cli.images_{name}" for name in ("list", "lock", "outdated", "update", "rollback", "push")
+        name: f"fleet.cli.images_{name}" for name in ("list", "lock", "outdated", "update", "rollback", "prune", "push")
     }
     default = "list"
 
