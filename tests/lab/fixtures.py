@@ -19,6 +19,8 @@ import pytest
 from . import needs
 from .host import Host, Spec
 from .lab import Lab, reap
+from .vm import emulation, models
+from .vm.host import EmulatedHost
 
 _numbers = count(1)
 
@@ -27,6 +29,12 @@ class MakeHost(Protocol):
     """Boots a host that lives until the end of the test."""
 
     def __call__(self, identity: str = "debian-trixie", *, name: str | None = None, **options: Any) -> Host: ...
+
+
+class MakeMachine(Protocol):
+    """Boots an emulated machine that lives until the end of the module."""
+
+    def __call__(self, kind: str, *, name: str | None = None, **options: Any) -> EmulatedHost: ...
 
 
 class WarmLayer(Protocol):
@@ -38,15 +46,19 @@ class WarmLayer(Protocol):
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """A lab of this pytest process's own, gone at the end of the session, or at the next one's start."""
-    if reasons := needs.ready():
-        refuse = pytest.fail if os.environ.get("FLEET_LAB_REQUIRED") == "1" else pytest.skip
-        refuse("no lab here: " + "; ".join(reasons))
+    _demand("lab", needs.ready())
     reap()
     made = Lab.create(f"test-{os.getpid()}", owner=os.getpid())
     try:
         yield made
     finally:
         made.destroy()
+
+
+def _demand(what: str, reasons: list[str]) -> None:
+    if reasons:
+        refuse = pytest.fail if os.environ.get("FLEET_LAB_REQUIRED") == "1" else pytest.skip
+        refuse(f"no {what} here: {'; '.join(reasons)}")
 
 
 @pytest.fixture
@@ -58,6 +70,23 @@ def fresh_host(lab: Lab) -> Iterator[MakeHost]:
         name = name or f"host-{next(_numbers)}"
         made.append(name)
         return lab.up(name, identity, **options)
+
+    yield make
+    _throw_away(lab, made)
+
+
+@pytest.fixture(scope="module")
+def fresh_machine(lab: Lab) -> Iterator[MakeMachine]:
+    """Call it for a whole machine as it is after its first boot: ``fresh_machine("pi4", name="pi-kitchen")``."""
+    _demand("emulated machine", emulation.impossible())
+    made: list[str] = []
+
+    def make(kind: str, *, name: str | None = None, **options: Any) -> EmulatedHost:
+        name = name or f"{kind}-{next(_numbers)}"
+        made.append(name)
+        host = lab.up(name, models.kind(kind).identity, machine=kind, **options)
+        assert isinstance(host, EmulatedHost)
+        return host
 
     yield make
     _throw_away(lab, made)
