@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.support.project import Project, Said
 
+BARE = ["keyring", "source", "engine", "group", "compose"]
+"""What the recipe `docker` changes on a bare host."""
 PI = ["journal", "keyring", "source", "engine", "daemon", "group", "compose"]
 """What the recipe `pi` changes beside clock and memory controller, which come first."""
 PATIENT = 1800
