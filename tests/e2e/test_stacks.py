@@ -102,7 +102,7 @@ def test_the_life_of_a_stack(converged: Callable[..., Host], project: Project) -
 
 
 def test_a_secret_stays_one(converged: Callable[..., Host], project: Project) -> None:
-    """It is in no argument list, plan, log, JSON or file on a disk, here or there, though the container echoes it; without
+    """It is in no plan, log, JSON or file on a disk, here or there, though the container echoes it; without
     it nothing is done; another value makes anew the service that uses it, and after a reboot it is brought again."""
     host = converged()
     project.inventory([host])
