@@ -7,6 +7,7 @@ included. Sources: compose-spec/compose-spec (05-services, 09-secrets, deploy, 1
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -74,10 +75,12 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class ComposeFile:
-    """The services, in the order of the file, and the secrets that are declared (external ones left out)."""
+    """The services, in the order of the file, the secrets that are declared (external ones left out), and the files that
+    have to be beside it, with the line that names each."""
 
     services: tuple[Service, ...]
     secrets: tuple[str, ...] = ()
+    needs: tuple[tuple[str, int], ...] = ()
 
 
 class _Text(str):
@@ -106,7 +109,18 @@ def read(text: str, variables: tuple[tuple[str, str], ...]) -> ComposeFile:
     )
     if not services:
         raise ComposeFileError("there is no service without a profile, so nothing would run", "give one service no profiles:")
-    return ComposeFile(services, tuple(name for name, external in secrets.items() if not external))
+    needs = tuple(dict.fromkeys(_needed(root, values)))
+    return ComposeFile(services, tuple(name for name, external in secrets.items() if not external), needs)
+
+
+def check(text: str) -> None:
+    """Raise ComposeFileError for what is wrong whatever the variables are, so that it can be told before any is known."""
+    root = _load(text)
+    _check_top(root)
+    declared = _declared(root, "secrets", {})
+    for name, said in root["services"].items():
+        if not _part(said, "profiles"):
+            _check_service(name, said, declared)
 
 
 # ── text to data ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -242,6 +256,12 @@ def _declared(root: Any, section: str, values: Mapping[str, str]) -> dict[str, b
 
 
 def _service(name: str, said: Any, values: Mapping[str, str], declared: Mapping[str, bool]) -> Service:
+    _check_service(name, said, declared)
+    secrets = tuple(dict.fromkeys(_used(said)))
+    return Service(name, _filled(_part(said, "image"), values), _limits(name, said, values), secrets, "platform" in said)
+
+
+def _check_service(name: str, said: Any, declared: Mapping[str, bool]) -> None:
     line = getattr(said, "line", None)
     if not isinstance(said, dict):
         raise ComposeFileError(f"services.{name}: expected keys with values", "write image: and more below it", line)
@@ -251,12 +271,10 @@ def _service(name: str, said: Any, values: Mapping[str, str], declared: Mapping[
     image = _part(said, "image")
     if not isinstance(image, str) or not image:
         raise ComposeFileError(f"services.{name}: there is no image", "write image: NAME:TAG", line)
-    secrets = tuple(dict.fromkeys(_used(said)))
-    unknown = [secret for secret in secrets if secret not in declared]
+    unknown = [secret for secret in _used(said) if secret not in declared]
     if unknown:
         hint = f"write it under secrets: at the end of the file: {unknown[0]}: {{environment: {unknown[0].upper()}}}"
         raise ComposeFileError(f"services.{name}: the secret {show(unknown[0])} is not declared", hint, line)
-    return Service(name, _filled(image, values), _limits(name, said, values), secrets, "platform" in said)
 
 
 def _used(said: Any) -> Iterator[str]:
@@ -265,6 +283,25 @@ def _used(said: Any) -> Iterator[str]:
         name = each if isinstance(each, str) else _part(each, "source")
         if isinstance(name, str):
             yield str(name)
+
+
+def _needed(root: Any, values: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """Files by relative paths that Compose itself reads: of env_file and of configs (compose-spec, 05-services, 08-configs)."""
+    for said in root["services"].values():
+        found = _part(said, "env_file") if not _part(said, "profiles") else None
+        for each in found if isinstance(found, list) else [found]:
+            yield from _relative(_part(each, "path") if _part(each, "required") != "false" else None, values)
+            yield from _relative(each, values)
+    configs = _part(root, "configs")
+    for said in configs.values() if isinstance(configs, dict) else ():
+        yield from _relative(_part(said, "file"), values)
+
+
+def _relative(path: Any, values: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    if isinstance(path, _Text) and path:
+        filled = posixpath.normpath(_filled(path, values))
+        if not filled.startswith("/"):
+            yield filled, path.line
 
 
 def _limits(name: str, said: Any, values: Mapping[str, str]) -> Limits:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal, NoReturn
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from fleet.files import composing
-from fleet.files.attached import TextFile
+from fleet.files.attached import Attachment, TextFile
 from fleet.files.composing import ComposeFile, ComposeFileError
 from fleet.files.fields import VarName, line, refuse
 from fleet.files.problems import show, suggest
@@ -51,6 +52,17 @@ class StackOptions(Options):
     persist: bool = Field(False, description="Keep secrets on the host's disk (root only), so that they outlive a reboot.")
     timeout: int = Field(120, ge=1, le=3600, description="Seconds until it must be healthy.")
 
+    @field_validator("file")
+    @classmethod
+    def _is_compose(cls, file: Attachment | None) -> Attachment | None:
+        """What needs no variable is told of the file alone, so that it shows before the facts that variables wait for."""
+        if file is not None:
+            try:
+                composing.check(file.content)
+            except ComposeFileError as problem:
+                _refuse_compose(file, problem)
+        return file
+
     @model_validator(mode="after")
     def _fits_together(self) -> StackOptions:
         if self.state == "absent":
@@ -65,10 +77,10 @@ class StackOptions(Options):
         try:
             found = self.compose
         except ComposeFileError as problem:
-            where = f"{self.file.path}:{problem.line}" if problem.line else self.file.path
-            refuse(f"{where}: {problem.text}", problem.hint)
+            _refuse_compose(self.file, problem)
         _check_images(found, self.file.path)
         _check_secrets(found, self)
+        _check_needs(found, self.file.path, self.files)
         return self
 
     @property
@@ -102,6 +114,11 @@ def _word(value: str | float | bool) -> str:
     return str(getattr(value, "text", value))
 
 
+def _refuse_compose(file: Attachment, problem: ComposeFileError) -> NoReturn:
+    where = f"{file.path}:{problem.line}" if problem.line else file.path
+    refuse(f"{where}: {problem.text}", problem.hint)
+
+
 def _check_file_name(name: str) -> None:
     if name in OWN_FILES or not all(_PART.fullmatch(part) for part in name.split("/")):
         refuse(f"files: {show(name)} is no name for a file of a stack", "use letters, digits, dots, - and _, with / for folders")
@@ -113,6 +130,13 @@ def _check_images(found: ComposeFile, path: str) -> None:
             parse(service.image)
         except ValueError as problem:
             refuse(f"{path}: services.{service.name}: {problem}")
+
+
+def _check_needs(found: ComposeFile, path: str, files: Iterable[str]) -> None:
+    for name, number in found.needs:
+        if name not in (*files, *OWN_FILES):
+            hint = f"send it along: files: {{{name}: PATH}}, the path being relative to the recipe"
+            refuse(f"{path}:{number}: {show(name)} is no file of this stack{suggest(name, files)}", hint)
 
 
 def _check_secrets(found: ComposeFile, options: StackOptions) -> None:

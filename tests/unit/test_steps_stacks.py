@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from fleet import schemas
+from fleet.errors import RecipeError
 from fleet.facts.cmdline import CMDLINE
 from fleet.facts.daemon import DAEMON, Image
 from fleet.facts.stacks import STACKS, Container, Kept, Stack, Stacks, read_kept, read_stacks
@@ -173,6 +174,15 @@ def test_taking_away() -> None:
     assert look(CONVERGED, away) == Satisfied("web is away")
 
 
+NEEDS = """\
+services:
+  a:
+    image: busybox
+    env_file: [./web.env, /etc/own.env, {path: may.env, required: false}]
+configs: {c: {file: a.conf}}
+"""
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
@@ -184,6 +194,9 @@ def test_taking_away() -> None:
         ({"file": "compose.yml", "secrets": {"pw": {"env": "A"}}, "files": {".env": "compose.yml"}}, "no name for a file"),
         ({"file": "nowhere.yml"}, "there is no file 'nowhere.yml'"),
         ({"file": "bad.yml"}, "bad.yml:3: services.a: build: is not supported"),
+        ({"file": "needs.yml"}, "needs.yml:4: 'web.env' is no file of this stack"),
+        ({"file": "needs.yml", "files": {"web.env": "binary.txt", "a.conf": "binary.txt"}}, "there is no file 'binary.txt'"),
+        ({"file": "needs.yml", "files": {"web.env": "bad.yml"}}, "needs.yml:5: 'a.conf' is no file of this stack"),
         ({"file": "binary"}, "is not UTF-8 text"),
         ({"file": "."}, "is no file"),
     ],
@@ -193,10 +206,23 @@ def test_what_does_not_fit_is_refused(options: dict[str, Any], why: str, tmp_pat
     monkeypatch.chdir(tmp_path)
     Path("compose.yml").write_text(COMPOSE)
     Path("bad.yml").write_text("services:\n  a:\n    build: .\n")
+    Path("needs.yml").write_text(NEEDS)
     Path("binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValidationError) as caught:
         StackOptions.model_validate_json(json.dumps(options))
     assert why in str(caught.value)
+
+
+def test_a_compose_file_is_judged_before_the_facts(tmp_path: Path) -> None:
+    """What is wrong in it whatever a host is, is told without one; what hangs on a fact waits for it."""
+    (tmp_path / "compose.yml").write_text("services:\n  a:\n    image: busybox:${TAG}\n    build: .\n")
+    recipe = tmp_path / "shop.yml"
+    recipe.write_text("stacks:\n  web:\n    file: compose.yml\n    env: {TAG: '${facts.codename}'}\n")
+    scope = Scope(fact_names=("codename",))
+    with pytest.raises(RecipeError, match=r"shop.yml:3: .*compose.yml:3: services.a: build: is not supported"):
+        Recipes([tmp_path]).load("shop").check(scope)
+    (tmp_path / "compose.yml").write_text("services:\n  a:\n    image: busybox:${TAG}\n")
+    Recipes([tmp_path]).load("shop").check(scope)
 
 
 def test_reading_the_probe() -> None:
