@@ -143,6 +143,8 @@ def _host(host: HostReport) -> dict[str, Any]:
         "containers": _plain(host.containers),
         "usage": _plain(host.usage),
         "sent": host.sent,
+        "via": host.via,
+        "taken": host.taken,
         "output": {"code": host.output.code, "out": host.output.out, "err": host.output.err} if host.output else None,
     }
 

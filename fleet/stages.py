@@ -22,6 +22,7 @@ from fleet.fanout import fan_out
 from fleet.job import Job, Run, failure_of
 from fleet.model import Failure, Host, HostReport, Outcome, Result, StepOutcome
 from fleet.plan.saved import SavedPlan
+from fleet.shipping.exchange import Exchange
 
 if TYPE_CHECKING:
     from fleet.shipping.cargo import Cargo
@@ -106,9 +107,11 @@ def _failed(step: StepOutcome) -> StepOutcome:
     return replace(step, outcome=Outcome.FAILED)
 
 
-def push(run: Run, hosts: Sequence[Host], cargo: Cargo) -> Report:
-    """`fleet images push`: an image to every host, as far as it is not there."""
-    return walk(run, hosts, Verb("push", "push", {"image": cargo.name, "cargo": cargo}))
+def push(run: Run, hosts: Sequence[Host], cargo: Cargo, *, relay: bool = False) -> Report:
+    """`fleet images push`: an image to every host, as far as it is not there; with ``relay``, from host to host."""
+    at_once = min(len(hosts), run.parallel, run.batch or len(hosts))
+    exchange = Exchange(at_once) if relay else None
+    return walk(run, hosts, Verb("push", "push", {"image": cargo.name, "cargo": cargo, "exchange": exchange}))
 
 
 def examine(run: Run, hosts: Sequence[Host], today: date) -> Report:

@@ -25,11 +25,16 @@ def push(
             help="Take it from what `docker save` wrote, or from an OCI layout (folder or tar), not from Docker on this machine.",
         ),
     ] = None,
+    relay: Annotated[
+        bool,
+        typer.Option("--relay", help="Send one copy from here, and let the hosts give it to each other, over their own network."),
+    ] = False,
 ) -> int:
     """Send an image to hosts, without a registry: only the layers that a host lacks, over its SSH connection.
 
     The image for each host's own platform is taken; where there is none, that host is refused before anything is sent.
-    What is there already costs nothing, and what broke off goes on where it was.
+    What is there already costs nothing, and what broke off goes on where it was. With --relay a host that can't be reached
+    by the others gets its copy from here, as without.
     """
     from fleet import stages
     from fleet.cli.prepare import prepare
@@ -40,7 +45,7 @@ def push(
     prepared = prepare(session, which, login)
     with Cargo(image, source) as cargo:
         cargo.check()
-        return prepared.finish(stages.push(prepared.run, prepared.hosts, cargo), tell_end)
+        return prepared.finish(stages.push(prepared.run, prepared.hosts, cargo, relay=relay), tell_end)
 
 
 def _check(image: str) -> None:

@@ -71,7 +71,7 @@ class HostReport:
 
     ``saved`` is the host's entry in a file of plans (verb plan), ``output`` what a command returned (verb run),
     ``findings`` what is wrong with it (verb doctor), ``containers`` and ``usage`` what runs there (verbs ps and top),
-    ``sent`` the bytes of an image that went to it (verb push).
+    ``sent`` the bytes of an image that went to it (verb push), ``taken`` those that it took from the host ``via``.
     """
 
     host: str
@@ -88,6 +88,8 @@ class HostReport:
     containers: tuple[Container, ...] | None = None
     usage: tuple[Usage, ...] | None = None
     sent: int = 0
+    via: str = ""
+    taken: int = 0
 
     @property
     def result(self) -> Result:

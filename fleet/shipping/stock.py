@@ -43,6 +43,13 @@ def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
+def spare(image: Packed, found: Stock, daemon: Daemon) -> frozenset[str]:
+    """The digests that need not travel again, by either of which another host may have named a layer that is there."""
+    there = [layer for number, layer in enumerate(image.layers) if number not in found.lacking]
+    by_blobs = daemon.info is not None and daemon.info.containerd_store
+    return frozenset(digest for layer in there for digest in (layer.digest, *(() if by_blobs else (layer.diff_id,))))
+
+
 def choose(name: str, images: tuple[Packed, ...], wanted: str) -> Packed | Blocked:
     """The image that runs on the platform: of several, the one for the highest variant."""
     offered = [image.platform for image in images]

@@ -112,13 +112,13 @@ def docker(c: Any, words: Any, timeout: float = 600.0) -> HostReport:
 
 
 @task(name="push", help={"image": "its name", "archive": "a file that has it (default: this machine's Docker)"})  # type: ignore[untyped-decorator]
-def push(c: Any, image: str, archive: str = "", cargo: Any = None) -> HostReport:
-    """Send an image: only the layers that the host lacks. ``cargo`` is one that is open already."""
+def push(c: Any, image: str, archive: str = "", cargo: Any = None, exchange: Any = None) -> HostReport:
+    """Send an image: only the layers that the host lacks. ``cargo`` is open already, ``exchange`` is the other hosts'."""
     from fleet.shipping.cargo import Cargo  # for this task alone
     from fleet.tasks import pushing
 
     if isinstance(cargo, Cargo):
-        return walk(c, "push", "", lambda c, job: pushing.push(c, job, cargo))
+        return walk(c, "push", "", lambda c, job: pushing.push(c, job, cargo, exchange))
     with Cargo(image, Path(archive) if archive else None) as own:
         return walk(c, "push", "", lambda c, job: pushing.push(c, job, own))
 
