@@ -65,10 +65,12 @@ LoginGraceTime 20
 ClientAliveInterval 15
 """
 
+# Every session of sshd is a process group of its own, which outlives the sshd that let it in.
 _GIVE = """\
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL=C
 [ "$SSH_ORIGINAL_COMMAND" = image ] || exit 0
+read -r _ _ _ _ group _ </proc/self/stat && echo "$group" >>"$1/groups" || exit 1
 cat >"$1/spare"
 { %save% 2>"$1/said"; } | perl "$1/sieve" "$1/spare" | gzip -1
 """
@@ -79,7 +81,9 @@ find /run -maxdepth 1 -name 'fleet-relay.*' -mmin +%stale% -exec rm -rf {} +
 folder=$(mktemp -d %template%) || exit %no_tools%
 server=
 finish() {
-  [ -z "$server" ] || kill -- "-$server" 2>/dev/null
+  rm -f "$folder/give"
+  [ -z "$server" ] || kill "$server" 2>/dev/null
+  [ ! -e "$folder/groups" ] || while read -r group; do kill -- "-$group" 2>/dev/null; done <"$folder/groups"
   [ ! -s "$folder/said" ] || cat "$folder/said" >&2
   rm -rf "$folder"
 }
@@ -102,14 +106,14 @@ for port in %ports%; do
 END
     for address in $addresses; do printf 'ListenAddress %s\\n' "$address"; done
   } >"$folder/config"
-  setsid /usr/sbin/sshd -D -E "$folder/log" -f "$folder/config" </dev/null >/dev/null 2>&1 &
+  /usr/sbin/sshd -D -E "$folder/log" -f "$folder/config" </dev/null >/dev/null 2>&1 &
   server=$!
   for tick in %ticks%; do
     ! grep -q '^Server listening' "$folder/log" || break 2
     kill -0 "$server" 2>/dev/null || break
     sleep 0.1
   done
-  kill -- "-$server" 2>/dev/null
+  kill "$server" 2>/dev/null
   server=
 done
 [ -n "$server" ] || fail "its sshd does not start: $(tail -n 1 "$folder/log")"
