@@ -5,7 +5,8 @@ from __future__ import annotations
 from fleet.doctor.kernel import cgroups
 from fleet.doctor.words import as_root, as_user, error, lines, warning
 from fleet.facts.daemon import DAEMON
-from fleet.facts.limits import LIMITS, not_held
+from fleet.facts.limits import LIMITS
+from fleet.formats.limits import not_held
 from fleet.model import Facts, Finding
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import yaml
 
 from fleet.files.problems import listing, show, suggest
+from fleet.formats.limits import Limits
 
 _MOST_NODES = 20_000
 _MOST_ALIASES = 500
@@ -38,6 +39,7 @@ _VARIABLE = re.compile(
 )
 
 
+_UNLIMITED = Limits()
 N = TypeVar("N", int, float)
 
 
@@ -50,25 +52,12 @@ class ComposeFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a service may use: bytes, processors, processes. None stands for no limit."""
-
-    memory: int | None = None
-    cpus: float | None = None
-    pids: int | None = None
-
-    def __bool__(self) -> bool:
-        """False when nothing is limited."""
-        return (self.memory, self.cpus, self.pids) != (None, None, None)
-
-
-@dataclass(frozen=True, slots=True)
 class Service:
     """One service that `docker compose up` starts; ``own_platform`` when the file says which platform it is to be."""
 
     name: str
     image: str
-    limits: Limits = Limits()
+    limits: Limits = _UNLIMITED
     secrets: tuple[str, ...] = ()
     own_platform: bool = False
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NoReturn
 
 from pydantic import Field, field_validator, model_validator
 
+from fleet.facts.stacks import BACK
 from fleet.files import composing
 from fleet.files.attached import Attachment, TextFile
 from fleet.files.composing import ComposeFile, ComposeFileError
@@ -19,7 +20,7 @@ from fleet.model import Options
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SECRET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,126}")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-OWN_FILES = ("compose.yml", "fleet.yml", ".env")
+OWN_FILES = ("compose.yml", "fleet.yml", ".env", BACK)
 
 
 class SecretOptions(Options):

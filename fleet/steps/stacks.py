@@ -7,8 +7,8 @@ from typing import Any
 
 from fleet.facts.cmdline import CMDLINE
 from fleet.facts.daemon import DAEMON
-from fleet.facts.stacks import STACKS, Container, Kept, Stack
-from fleet.files.composing import Limits
+from fleet.facts.stacks import BACK, STACKS, Container, Stack
+from fleet.formats.limits import not_held
 from fleet.model import Action, Blocked, Change, Facts, Fed, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict
 from fleet.queries import ImageQuery, SecretQuery
 from fleet.shell import diff_lines
@@ -16,7 +16,7 @@ from fleet.steps.images import refused
 from fleet.steps.memory import is_on
 from fleet.steps.platform import platform
 from fleet.steps.pulling import PULL_SECONDS
-from fleet.steps.stack_files import files_of, missing, of_registries, pinnable, what_images_are
+from fleet.steps.stack_files import Pin, files_of, missing, of_registries, outdated, pinnable, what_images_are
 from fleet.steps.stack_options import SecretOptions, StackOptions, StacksOptions
 from fleet.steps.stack_scripts import deploy, remove
 
@@ -86,8 +86,9 @@ def _one(situation: S, name: str, stack: StackOptions, there: Stack | None) -> C
     marks = _marks(situation, stack)
     if isinstance(marks, Blocked):
         return marks
-    files = files_of(name, stack, marks, what_images_are(situation, stack))
-    why = _why(there, files, stack)
+    images = what_images_are(situation, stack)
+    files = files_of(name, stack, marks, images)
+    why = _why(there, files, stack) or ", ".join(_otherwise(facts, there, stack, images))
     if not why:
         return None
     cannot = _unkeepable(facts, name, stack) or next(filter(None, _refusals(situation, stack)), None)
@@ -112,7 +113,7 @@ def _marks(situation: S, stack: StackOptions) -> dict[str, str] | Blocked:
 
 
 def _why(there: Stack | None, files: Mapping[str, str], stack: StackOptions) -> str:
-    """Why the stack must be deployed; empty when it is as wanted."""
+    """Why the stack must be deployed, as far as its files tell; empty when they are as wanted."""
     if there is None:
         return f"deploy it ({', '.join(service.name for service in stack.compose.services)})"
     if not there.is_whole:
@@ -122,22 +123,30 @@ def _why(there: Stack | None, files: Mapping[str, str], stack: StackOptions) -> 
         return f"{', '.join(_named(file) for file in changed)} changed"
     if set(stack.secrets) - set(there.secrets):
         return "its secrets are gone, as after a reboot: bring them again"
-    loose = (f"the limits of {service} are not kept ({how})" for service, how in _loose(there, stack))
-    return ", ".join((*_amiss(there), *loose))
+    return ""
 
 
 def _named(file: str) -> str:
-    return {"fleet.yml": "labels, images or secrets", ".env": "values"}.get(file, file)
+    return {"fleet.yml": "labels, images or secrets", ".env": "values", BACK: "images"}.get(file, file)
+
+
+def _otherwise(facts: Facts, there: Stack | None, stack: StackOptions, images: Mapping[str, Pin]) -> Iterator[str]:
+    """What runs otherwise than when the stack was in order, or than the images and limits are to be now."""
+    if there:
+        yield from _amiss(there)
+        yield from (
+            f"{service} runs another image than {image} names now" for service, image in outdated(facts, there, stack, images)
+        )
+        yield from (f"the limits of {service} are not kept ({how})" for service, how in _loose(there, stack))
 
 
 def _amiss(there: Stack) -> Iterator[str]:
-    """What runs otherwise than when the stack was in order."""
+    """What was changed by hand, or has ended."""
     now = [container.essence for container in there.containers]
     for essence in dict.fromkeys(there.expected):
         service, digest, state = essence
         if now.count(essence) < there.expected.count(essence):
-            others = [c for c in there.containers if c.service == service]
-            yield _how(service, others, digest, state)
+            yield _how(service, there.of(service), digest, state)
     for container in there.containers:
         if container.service not in {service for service, _, _ in there.expected}:
             yield f"{container.service} is not part of it"
@@ -145,7 +154,7 @@ def _amiss(there: Stack) -> Iterator[str]:
             yield f"{container.service} is unhealthy"
 
 
-def _how(service: str, found: list[Container], digest: str, state: str) -> str:
+def _how(service: str, found: tuple[Container, ...], digest: str, state: str) -> str:
     if not found:
         return f"{service} is gone"
     if any(container.hash != digest for container in found):
@@ -178,24 +187,9 @@ def _unkeepable(facts: Facts, name: str, stack: StackOptions) -> Blocked | None:
 def _loose(there: Stack, stack: StackOptions) -> Iterator[tuple[str, str]]:
     """Services with a limit that the control group of what runs does not have."""
     for service in stack.compose.services:
-        for container in there.containers:
-            if container.service == service.name and container.kept and container.state == "running":
-                yield from ((service.name, how) for how in _differing(service.limits, container.kept))
-
-
-def _differing(wanted: Limits, kept: Kept) -> Iterator[str]:
-    """The limits that are otherwise, by more than some pages of memory or a hundredth of a processor."""
-    if wanted.memory and abs((kept.memory or 0) - wanted.memory) > 65536:
-        yield _told("memory", wanted.memory >> 10, kept.memory and kept.memory >> 10, " KiB")
-    if wanted.cpus and abs((kept.cpus or 0) - wanted.cpus) > 0.01:
-        yield _told("cpus", wanted.cpus, kept.cpus)
-    if wanted.pids and kept.pids != wanted.pids:
-        yield _told("pids", wanted.pids, kept.pids)
-
-
-def _told(what: str, wanted: float, kept: float | None, unit: str = "") -> str:
-    there = "none" if kept is None else f"{kept:g}{unit}"
-    return f"{what} {there}, wanted {wanted:g}{unit}"
+        for container in there.of(service.name):
+            if container.held is not None and container.state == "running":
+                yield from ((service.name, how) for how in not_held(service.limits, container.held))
 
 
 # ── what is done ─────────────────────────────────────────────────────────────────────────────────────────────────────

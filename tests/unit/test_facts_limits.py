@@ -9,8 +9,9 @@ import pytest
 from fleet.doctor.limits import limits
 from fleet.facts.daemon import DAEMON
 from fleet.facts.docker_info import Info
-from fleet.facts.limits import LIMITS, Limited, Limits, not_held, read_limits
+from fleet.facts.limits import LIMITS, Limited, read_limits
 from fleet.facts.system import MACHINE
+from fleet.formats.limits import Limits, not_held
 from fleet.model import Severity
 from tests.support.doctor import patient
 from tests.support.golden import golden

@@ -17,8 +17,10 @@ from fleet import schemas
 from fleet.errors import RecipeError
 from fleet.facts.cmdline import CMDLINE
 from fleet.facts.daemon import DAEMON, Image
-from fleet.facts.stacks import STACKS, Container, Kept, Stack, Stacks, read_kept, read_stacks
+from fleet.facts.limits import read_held
+from fleet.facts.stacks import STACKS, Container, Stack, Stacks, read_stacks
 from fleet.facts.system import MACHINE
+from fleet.formats.limits import Limits
 from fleet.model import Blocked, Change, Facts, Run, Satisfied
 from fleet.queries import ImageQuery, RemoteImage
 from fleet.recipe import Scope
@@ -37,7 +39,7 @@ services:
   idle: {image: "alpine:3.22"}
 secrets: {pw: {environment: PW}}
 """
-RUNNING = (Container("idle", "h1", "running"), Container("web", "h2", "running", "healthy", Kept(64 << 20)))
+RUNNING = (Container("idle", "h1", "running"), Container("web", "h2", "running", "healthy", Limits(64 << 20)))
 
 
 def recipe(compose: str = COMPOSE, **more: Any) -> dict[str, Any]:
@@ -92,7 +94,7 @@ IDLE, WEB = RUNNING
         ((replace(IDLE, hash="h9"), WEB), "web: idle was changed by hand"),
         ((IDLE, replace(WEB, health="unhealthy")), "web: web is unhealthy"),
         ((IDLE, WEB, Container("left", "h3", "running")), "web: left is not part of it"),
-        ((IDLE, replace(WEB, kept=Kept())), "web: the limits of web are not kept (memory none, wanted 65536 KiB)"),
+        ((IDLE, replace(WEB, held=Limits())), "web: the limits of web are not kept (memory: 64 MiB wanted, none in force)"),
     ],
 )
 def test_what_runs_otherwise_is_found(containers: tuple[Container, ...], why: str) -> None:
@@ -229,6 +231,7 @@ def test_reading_the_probe() -> None:
     """Files, manifest, secrets, containers with health, and control groups, of one stack among others."""
     container = {
         "Id": "ab",
+        "ImageID": "sha256:1",
         "State": "running",
         "Status": "Up 2 minutes (health: starting)",
         "Labels": {
@@ -241,31 +244,31 @@ def test_reading_the_probe() -> None:
     text = "\n".join(
         (
             "stack\tweb",
-            r"manifest" + "\tweb\tfile compose.yml\\012container api h1 running\\012",
+            r"manifest" + "\tweb\tfile compose.yml\\012container api h1 running sha256:1 x:1\\012",
             "file\tweb\tcompose.yml\ta\\011b\\134\\012",
             "secret\tweb\tpw",
             f"containers\t{json.dumps([container])}",
-            "group\tab\tmemory.max=67108864\\012cpu.max=50000 100000\\012pids.max=max\\012",
+            "group\tab\theld_cpu=50000 100000\theld_memory=67108864\theld_pids=max",
         )
     )
-    api = Container("api", "h1", "running", "starting", Kept(64 << 20, 0.5, None))
+    api = Container("api", "h1", "running", "starting", Limits(64 << 20, 0.5, None), "sha256:1")
     wanted = Stack("web", (("compose.yml", "a\tb\\\n"),), (("api", "h1", "running"),), (api,), ("pw",), is_whole=True)
     assert read_stacks(text) == Stacks((wanted,))
     assert read_stacks("") == Stacks()
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("memory", "cpu", "pids", "held"),
     [
-        ("memory.limit_in_bytes=33554432\ncpu.cfs_quota_us=50000\ncpu.cfs_period_us=100000\npids.max=9", Kept(32 << 20, 0.5, 9)),
-        ("memory.limit_in_bytes=9223372036854771712\ncpu.cfs_quota_us=-1\ncpu.cfs_period_us=100000\npids.max=max", Kept()),
-        ("memory.max=max\ncpu.max=max 100000\npids.max=max", Kept()),
-        ("", Kept()),
+        ("33554432", "50000 100000", "9", Limits(32 << 20, 0.5, 9)),
+        ("9223372036854771712", "-1 100000", "max", Limits()),
+        ("max", "max 100000", "max", Limits()),
+        ("", "", "", Limits()),
     ],
 )
-def test_control_groups_of_both_versions(text: str, kept: Kept) -> None:
+def test_control_groups_of_both_versions(memory: str, cpu: str, pids: str, held: Limits) -> None:
     """As the kernel writes them (cgroup-v1/memory.rst, scheduler/sched-bwc.rst, cgroup-v2.rst)."""
-    assert read_kept(text) == kept
+    assert read_held({"held_memory": memory, "held_cpu": cpu, "held_pids": pids}) == held
 
 
 def overlay(found: Any) -> dict[str, Any]:
@@ -305,3 +308,38 @@ def test_the_lock_is_told_of_its_images() -> None:
     step = StacksStep()
     options = step.options.model_validate_json(json.dumps(recipe()["stacks"]))
     assert step.images(options) == ("busybox", "alpine:3.22")
+
+
+@pytest.mark.parametrize(
+    ("built", "compose"), [("", COMPOSE), ("a.b", COMPOSE), ("", COMPOSE.replace("mem", "platform: linux/arm64, mem"))]
+)
+def test_an_image_whose_name_stands_for_another_one_now(built: str, compose: str) -> None:
+    """However it came: what runs is told by the image's ID; where the daemon tells none, it is not known to be another."""
+    sections = recipe(compose)
+    daemon = CONVERGED[DAEMON].plus(Image(("busybox:latest",), (), "linux/arm64", built=built, id="sha256:1"))
+    base = CONVERGED.but(DAEMON, daemon)
+    change = look(base, sections)
+    assert isinstance(change, Change)
+    stack = change.after(base)[STACKS].find("web")
+    assert stack
+
+    def runs(image: str) -> Facts:
+        now = (IDLE, replace(WEB, image=image))
+        there = replace(stack, expected=tuple(c.essence for c in now), containers=now)
+        return base.but(STACKS, Stacks((there,)))
+
+    assert look(runs("sha256:1"), sections) == Satisfied("web is as wanted")
+    assert look(runs(""), sections) == Satisfied("web is as wanted")
+    found = look(runs("sha256:0"), sections)
+    assert isinstance(found, Change)
+    assert found.why == "web: web runs another image than busybox names now"
+    assert found.diff == ""
+
+
+def test_a_locked_image_under_a_name_that_was_taken_away() -> None:
+    """Another image was pushed under its name, so that no registry has it: it is what runs from now on."""
+    there = deployed(recipe())
+    pushed = there[DAEMON].without("busybox:latest").plus(Image(("busybox:latest",), (), "linux/arm64", id="sha256:7"))
+    found = look(there.but(DAEMON, pushed), recipe())
+    assert isinstance(found, Change)
+    assert found.why == "web: labels, images or secrets changed"
