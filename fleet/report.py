@@ -142,6 +142,7 @@ def _host(host: HostReport) -> dict[str, Any]:
         "proven": list(host.proven),
         "containers": _plain(host.containers),
         "usage": _plain(host.usage),
+        "stacks": _plain(host.stacks),
         "sent": host.sent,
         "via": host.via,
         "taken": host.taken,

@@ -107,6 +107,21 @@ def _failed(step: StepOutcome) -> StepOutcome:
     return replace(step, outcome=Outcome.FAILED)
 
 
+def stacks(run: Run, hosts: Sequence[Host]) -> Report:
+    """`fleet stacks`: which there are, and how they stand to the recipe; nothing is changed."""
+    return walk(run, hosts, Verb("stacks", "stacks", {}))
+
+
+def stack_rollback(run: Run, hosts: Sequence[Host], stack: str, seconds: int) -> Report:
+    """`fleet stacks rollback`. That no host has it is a failure; that one has not is none."""
+    return walk(run, hosts, Verb("rollback", "stack-rollback", {"stack": stack, "seconds": seconds}, _found_somewhere))
+
+
+def stack_down(run: Run, hosts: Sequence[Host], stack: str) -> Report:
+    """`fleet stacks down`: so too."""
+    return walk(run, hosts, Verb("down", "stack-down", {"stack": stack}, _found_somewhere))
+
+
 def push(run: Run, hosts: Sequence[Host], cargo: Cargo, *, relay: bool = False) -> Report:
     """`fleet images push`: an image to every host, as far as it is not there; with ``relay``, from host to host."""
     at_once = min(len(hosts), run.parallel, run.batch or len(hosts))

@@ -6,6 +6,6 @@ Here is what every verb needs; `reports` and `tables` are for those that have so
 from __future__ import annotations
 
 from fleet.console.stream import Screen, Stream, screen
-from fleet.console.tell import tell_data, tell_error, tell_json, tell_note, tell_warning
+from fleet.console.tell import tell_data, tell_error, tell_json, tell_note, tell_question, tell_warning
 
-__all__ = ["Screen", "Stream", "screen", "tell_data", "tell_error", "tell_json", "tell_note", "tell_warning"]
+__all__ = ["Screen", "Stream", "screen", "tell_data", "tell_error", "tell_json", "tell_note", "tell_question", "tell_warning"]

@@ -13,6 +13,7 @@ _STYLES: Mapping[str, str] = {
     "ok": "32",
     "changed": "33",
     "change": "33",
+    "differs": "33",
     "failed": "31;1",
     "blocked": "31;1",
     "unreachable": "31;1",

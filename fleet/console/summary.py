@@ -68,8 +68,8 @@ def _row(host: HostReport, provision: bool) -> list[str]:
 
 
 def _deed(host: HostReport) -> str:
-    """What a push did; of many steps there is no saying it in a line."""
-    return next((step.why for step in host.steps if step.step == "push"), "")
+    """What a verb with one deed did; of the many steps of a plan there is no saying it in a line."""
+    return host.steps[0].why if len(host.steps) == 1 and not host.plan else ""
 
 
 def _warnings(stream: Stream, report: Report) -> Iterator[str]:

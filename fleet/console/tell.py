@@ -25,6 +25,12 @@ def tell_note(screen: Screen, message: str) -> None:
     screen.err.line(clean(message))
 
 
+def tell_question(screen: Screen, text: str) -> None:
+    """A question that is answered on the next line."""
+    screen.err.line(clean(text))
+    screen.err.flush()
+
+
 def _marked(screen: Screen, word: str, text: str) -> None:
     """The word in its colour and the text; lines are left as they are, so that paths in them can be copied."""
     screen.err.line(f"{screen.err.paint(f'{word}:', word)} {clean(text)}")

@@ -46,7 +46,11 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One stack. ``expected`` is empty and ``is_whole`` False when its last start was not a success."""
+    """One stack. ``expected`` is empty and ``is_whole`` False when its last start was not a success.
+
+    ``since`` is when it was started as it is, ``kept`` when the good one was that can be gone back to (0: there is none),
+    in seconds of the Unix epoch, as the host's clock had it.
+    """
 
     name: str
     files: tuple[tuple[str, str], ...] = ()
@@ -54,6 +58,8 @@ class Stack:
     containers: tuple[Container, ...] = ()
     secrets: tuple[str, ...] = ()
     is_whole: bool = False
+    since: int = 0
+    kept: int = 0
 
     def content(self, file: str) -> str | None:
         """The content of one of its files."""
@@ -92,6 +98,10 @@ def read_stacks(text: str) -> Stacks:
                 found[name] = Stack(name)
             case "manifest", [name, content]:
                 found[name] = replace(found[name], expected=_expected(_plain(content)), is_whole=True)
+            case "since", [name, moment]:
+                found[name] = replace(found[name], since=int(moment))
+            case "kept", [name, moment]:
+                found[name] = replace(found[name], kept=int(moment))
             case "file", [name, file, content]:
                 found[name] = replace(found[name], files=(*found[name].files, (file, _plain(content))))
             case "secret", [name, secret]:
@@ -145,6 +155,10 @@ for my $name (@names) {{
   push @known, $name;
   print "stack\t$name\n";
   print "manifest\t$name\t", plain($manifest), "\n" if -f "$folder/{MANIFEST}";
+  for my $row ([since => "{MANIFEST}"], [kept => ".previous/manifest"]) {{
+    my $moment = (stat "$folder/$row->[1]")[9];
+    print "$row->[0]\t$name\t$moment\n" if $moment;
+  }}
   for my $file ($manifest =~ /^file (.+)$/mg) {{
     my $text = slurp("$folder/$file");
     print "file\t$name\t$file\t", plain($text), "\n" if defined $text;

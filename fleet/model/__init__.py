@@ -21,7 +21,7 @@ from fleet.model.actions import (
     title_of,
 )
 from fleet.model.catalog import Catalog, Query, Unavailable
-from fleet.model.containers import Container, Usage
+from fleet.model.containers import Container, StackState, Usage
 from fleet.model.facts import Facts, Probe
 from fleet.model.findings import Finding, Severity
 from fleet.model.hosts import LOCAL, Data, Host
@@ -65,6 +65,7 @@ __all__ = [
     "Severity",
     "Situation",
     "Skipped",
+    "StackState",
     "Step",
     "StepOutcome",
     "Unavailable",

@@ -40,6 +40,31 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class StackState:
+    """One stack of a host, or of its recipe. ``state``: running, degraded, failed (its last start was not a success), absent.
+
+    ``well`` of ``of`` containers run as they did when it was in order. ``since`` is when that was, ``kept`` when the good
+    one was that it can go back to, in seconds of the Unix epoch; 0 where there is none. ``recipe`` is how it stands to the
+    host's recipe: as wanted, differs, blocked (both with ``why``), not in it.
+    """
+
+    name: str
+    state: str
+    well: int = 0
+    of: int = 0
+    since: int = 0
+    kept: int = 0
+    recipe: str = "not in it"
+    why: str = ""
+    hint: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """True when it runs, or is away, as the recipe says; one that the recipe does not have is only to run."""
+        return self.recipe == "as wanted" or (self.recipe == "not in it" and self.state == "running")
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """One look at what a container uses: percent of one processor, bytes, processes.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from fleet.model.containers import Container, Usage
+from fleet.model.containers import Container, StackState, Usage
 from fleet.model.facts import Facts
 from fleet.model.findings import Finding
 from fleet.model.plans import Plan
@@ -71,7 +71,8 @@ class HostReport:
 
     ``saved`` is the host's entry in a file of plans (verb plan), ``output`` what a command returned (verb run),
     ``findings`` what is wrong with it (verb doctor), ``containers`` and ``usage`` what runs there (verbs ps and top),
-    ``sent`` the bytes of an image that went to it (verb push), ``taken`` those that it took from the host ``via``.
+    ``sent`` the bytes of an image that went to it (verb push), ``taken`` those that it took from the host ``via``,
+    ``stacks`` its stacks (verb stacks).
     """
 
     host: str
@@ -90,6 +91,7 @@ class HostReport:
     sent: int = 0
     via: str = ""
     taken: int = 0
+    stacks: tuple[StackState, ...] | None = None
 
     @property
     def result(self) -> Result:

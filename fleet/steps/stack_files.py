@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleet.facts.daemon import DAEMON
-from fleet.facts.stacks import Stack
 from fleet.formats.references import parse
 from fleet.model import Facts, Situation
 from fleet.queries import ImageQuery, RemoteImage
@@ -50,16 +49,6 @@ def what_images_are(situation: Situation[StacksOptions], stack: StackOptions) ->
         elif local := situation.facts[DAEMON].has(parse(image).familiar):
             found[image] = Pin(built=local.built)
     return found
-
-
-def outdated(facts: Facts, there: Stack, stack: StackOptions, images: Mapping[str, Pin]) -> Iterator[tuple[str, str]]:
-    """Services, with the names of their images, that run another image than their name stands for on the host by now:
-    it was pulled, pushed, built or sent anew."""
-    for service in stack.compose.services:
-        pin = images.get(service.image, Pin()) if not service.own_platform else Pin()
-        named = facts[DAEMON].has(pin.exact or parse(service.image).familiar)
-        if named and named.id and any(c.image not in ("", named.id) for c in there.of(service.name)):
-            yield service.name, service.image
 
 
 def missing(facts: Facts, stack: StackOptions) -> tuple[str, ...]:

@@ -23,6 +23,11 @@ _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 OWN_FILES = ("compose.yml", "fleet.yml", ".env", BACK)
 
 
+def is_name(text: str) -> bool:
+    """Whether this may be the name of a stack, which is a project of Compose's."""
+    return _NAME.fullmatch(text) is not None
+
+
 class SecretOptions(Options):
     """Where the laptop finds a secret: exactly one of the three."""
 
@@ -107,6 +112,10 @@ class StacksOptions(Options):
     def named(self) -> dict[str, StackOptions]:
         """The stacks, in the order of the recipe."""
         return self.__pydantic_extra__
+
+    def only(self, name: str) -> StacksOptions:
+        """As if the recipe had this one alone."""
+        return StacksOptions.model_construct(None, **{name: self.named[name]})
 
 
 def _word(value: str | float | bool) -> str:

@@ -7,8 +7,7 @@ from typing import Any
 
 from fleet.facts.cmdline import CMDLINE
 from fleet.facts.daemon import DAEMON
-from fleet.facts.stacks import BACK, STACKS, Container, Stack
-from fleet.formats.limits import not_held
+from fleet.facts.stacks import STACKS, Stack
 from fleet.model import Action, Blocked, Change, Facts, Fed, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict
 from fleet.queries import ImageQuery, SecretQuery
 from fleet.shell import diff_lines
@@ -16,7 +15,8 @@ from fleet.steps.images import refused
 from fleet.steps.memory import is_on
 from fleet.steps.platform import platform
 from fleet.steps.pulling import PULL_SECONDS
-from fleet.steps.stack_files import Pin, files_of, missing, of_registries, outdated, pinnable, what_images_are
+from fleet.steps.stack_drift import drift, loose
+from fleet.steps.stack_files import files_of, missing, of_registries, pinnable, what_images_are
 from fleet.steps.stack_options import SecretOptions, StackOptions, StacksOptions
 from fleet.steps.stack_scripts import deploy, remove
 
@@ -88,7 +88,7 @@ def _one(situation: S, name: str, stack: StackOptions, there: Stack | None) -> C
         return marks
     images = what_images_are(situation, stack)
     files = files_of(name, stack, marks, images)
-    why = _why(there, files, stack) or ", ".join(_otherwise(facts, there, stack, images))
+    why = drift(facts, there, stack, files, images)
     if not why:
         return None
     cannot = _unkeepable(facts, name, stack) or next(filter(None, _refusals(situation, stack)), None)
@@ -107,59 +107,6 @@ def _marks(situation: S, stack: StackOptions) -> dict[str, str] | Blocked:
             return Blocked(found.why, found.hint)
         marks[name] = found.mark
     return marks
-
-
-# ── what it is ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _why(there: Stack | None, files: Mapping[str, str], stack: StackOptions) -> str:
-    """Why the stack must be deployed, as far as its files tell; empty when they are as wanted."""
-    if there is None:
-        return f"deploy it ({', '.join(service.name for service in stack.compose.services)})"
-    if not there.is_whole:
-        return "its last deployment did not succeed: deploy it again"
-    changed = [file for file in {**dict(there.files), **files} if there.content(file) != files.get(file)]
-    if changed:
-        return f"{', '.join(_named(file) for file in changed)} changed"
-    if set(stack.secrets) - set(there.secrets):
-        return "its secrets are gone, as after a reboot: bring them again"
-    return ""
-
-
-def _named(file: str) -> str:
-    return {"fleet.yml": "labels, images or secrets", ".env": "values", BACK: "images"}.get(file, file)
-
-
-def _otherwise(facts: Facts, there: Stack | None, stack: StackOptions, images: Mapping[str, Pin]) -> Iterator[str]:
-    """What runs otherwise than when the stack was in order, or than the images and limits are to be now."""
-    if there:
-        yield from _amiss(there)
-        yield from (
-            f"{service} runs another image than {image} names now" for service, image in outdated(facts, there, stack, images)
-        )
-        yield from (f"the limits of {service} are not kept ({how})" for service, how in _loose(there, stack))
-
-
-def _amiss(there: Stack) -> Iterator[str]:
-    """What was changed by hand, or has ended."""
-    now = [container.essence for container in there.containers]
-    for essence in dict.fromkeys(there.expected):
-        service, digest, state = essence
-        if now.count(essence) < there.expected.count(essence):
-            yield _how(service, there.of(service), digest, state)
-    for container in there.containers:
-        if container.service not in {service for service, _, _ in there.expected}:
-            yield f"{container.service} is not part of it"
-        elif container.health == "unhealthy":
-            yield f"{container.service} is unhealthy"
-
-
-def _how(service: str, found: tuple[Container, ...], digest: str, state: str) -> str:
-    if not found:
-        return f"{service} is gone"
-    if any(container.hash != digest for container in found):
-        return f"{service} was changed by hand"
-    return f"{service} is {next((c.state for c in found if c.state != state), 'not all there')}"
 
 
 # ── what can't be ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,14 +131,6 @@ def _unkeepable(facts: Facts, name: str, stack: StackOptions) -> Blocked | None:
     return Blocked(f"{name}: the memory limit of {limited[0]} would not be kept, since the host's memory controller is off", _PI)
 
 
-def _loose(there: Stack, stack: StackOptions) -> Iterator[tuple[str, str]]:
-    """Services with a limit that the control group of what runs does not have."""
-    for service in stack.compose.services:
-        for container in there.of(service.name):
-            if container.held is not None and container.state == "running":
-                yield from ((service.name, how) for how in not_held(service.limits, container.held))
-
-
 # ── what is done ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -205,7 +144,7 @@ def _deployment(
     why: str,
 ) -> Change:
     anew = [c.service for c in there.containers if c.health == "unhealthy"] if there else []
-    anew += [service for service, _ in _loose(there, stack)] if there else []
+    anew += [service for service, _ in loose(there, stack)] if there else []
     names = [service.name for service in stack.compose.services]
     wanted = platform(facts).image_platform
     script = deploy(

@@ -22,7 +22,7 @@ from invoke.collection import Collection
 
 from fleet.containers import asking
 from fleet.model import HostReport
-from fleet.tasks import containers, programs
+from fleet.tasks import containers, programs, stacking
 from fleet.tasks.fab import walk
 
 
@@ -111,6 +111,24 @@ def docker(c: Any, words: Any, timeout: float = 600.0) -> HostReport:
     return walk(c, "docker", "", lambda c, job: containers.docker(c, job, given, timeout))
 
 
+@task(name="stacks", help={"recipe": "recipe that they are held against"})  # type: ignore[untyped-decorator]
+def stacks(c: Any, recipe: str = "") -> HostReport:
+    """Say which stacks there are, and how they stand to the recipe."""
+    return walk(c, "stacks", recipe, stacking.stacks)
+
+
+@task(name="stack-rollback", help={"stack": "its name", "seconds": "until it must be healthy"})  # type: ignore[untyped-decorator]
+def stack_rollback(c: Any, stack: str, seconds: int = 120) -> HostReport:
+    """Take a stack back to the good one before."""
+    return walk(c, "rollback", "", lambda c, job: stacking.rollback(c, job, stack, seconds))
+
+
+@task(name="stack-down", help={"stack": "its name"})  # type: ignore[untyped-decorator]
+def stack_down(c: Any, stack: str) -> HostReport:
+    """Take a stack away; its volumes stay."""
+    return walk(c, "down", "", lambda c, job: stacking.down(c, job, stack))
+
+
 @task(name="push", help={"image": "its name", "archive": "a file that has it (default: this machine's Docker)"})  # type: ignore[untyped-decorator]
 def push(c: Any, image: str, archive: str = "", cargo: Any = None, exchange: Any = None) -> HostReport:
     """Send an image: only the layers that the host lacks. ``cargo`` is open already, ``exchange`` is the other hosts'."""
@@ -123,7 +141,10 @@ def push(c: Any, image: str, archive: str = "", cargo: Any = None, exchange: Any
         return walk(c, "push", "", lambda c, job: pushing.push(c, job, own))
 
 
-TASKS = Collection(facts, images, plan, provision, verify, doctor, command, ps, logs, top, inside, docker, push)
+TASKS = Collection(
+    *(facts, images, plan, provision, verify, doctor, command, ps, logs, top, inside, docker),
+    *(stacks, stack_rollback, stack_down, push),
+)
 
 __all__ = [
     "TASKS",
@@ -138,6 +159,9 @@ __all__ = [
     "provision",
     "ps",
     "push",
+    "stack_down",
+    "stack_rollback",
+    "stacks",
     "top",
     "verify",
 ]

@@ -203,7 +203,7 @@ def _is_locked(done: Done) -> bool:
     return any(words in said for words in LOCKED)
 
 
-def _last_words(done: Done) -> str:
+def last_words(done: Done) -> str:
     """The last telling line that a command printed: apt's own E: line if there is one."""
     lines = [line.strip() for line in (done.err.strip() or done.out.strip()).splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("E:", "Error:", "error:", "dpkg: error"))]
@@ -212,7 +212,7 @@ def _last_words(done: Done) -> str:
 
 def _failed(action: Run, done: Done) -> RemoteError:
     hint = next((hint for words, hint in HINTS if words in (done.err + done.out).lower()), "The whole output is in the log.")
-    return RemoteError(f"{action.title}: exit code {done.code}: {_last_words(done)}", hint)
+    return RemoteError(f"{action.title}: exit code {done.code}: {last_words(done)}", hint)
 
 
 HINTS: Sequence[tuple[str, str]] = (
@@ -245,10 +245,10 @@ HINTS: Sequence[tuple[str, str]] = (
 def _file_action(c: Any, job: Job, script: str) -> None:
     done = _as_root(c, job, script, _WRITE_SECONDS)
     if done.code == HAS_CHANGED:
-        raise RemoteError(_last_words(done), "Somebody else is at work there. Run again: the plan is made anew.")
+        raise RemoteError(last_words(done), "Somebody else is at work there. Run again: the plan is made anew.")
     if done.code:
         raise RemoteError(
-            f"a file could not be written: {_last_words(done)}", "Is its file system full or read-only? (df -h; mount)"
+            f"a file could not be written: {last_words(done)}", "Is its file system full or read-only? (df -h; mount)"
         )
 
 

@@ -145,6 +145,7 @@ def _tell(report: Report) -> None:
         tell_plan_report,
         tell_run_report,
     )
+    from fleet.console.stacks import tell_stacks
 
     match report.verb:
         case "doctor":
@@ -155,6 +156,8 @@ def _tell(report: Report) -> None:
             tell_plan_report(plain_screen(), report, diff=False)
         case "ps":
             tell_containers(plain_screen(), report)
+        case "stacks":
+            tell_stacks(plain_screen(), report)
         case "top":
             tell_usage_report(plain_screen(), report)
         case "logs":

@@ -75,6 +75,11 @@ def propose(job: Job, facts: Facts) -> Proposal:
     return _built(job, facts, {step.name: options_of(step) for step in job.steps}, Catalog())
 
 
+def propose_with(job: Job, before: Proposal, options: Mapping[str, Options]) -> Proposal:
+    """The plan as it would be with these options, for the same steps."""
+    return _built(job, before.facts, options, before.catalog)
+
+
 def propose_again(job: Job, facts: Facts, before: Proposal) -> Proposal:
     """The plan from newer facts, for the same options and with what the network has said already."""
     known = {query: answer for query, answer in before.catalog.answers.items() if not isinstance(query, SwarmQuery)}

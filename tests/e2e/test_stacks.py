@@ -83,7 +83,7 @@ def test_the_life_of_a_stack(converged: Callable[..., Host], project: Project) -
 
     host.exec("docker kill web-idle-1; docker update --pids-limit 99 web-web-1")
     mended = _provision(project)
-    assert _why(mended, host) == "web: idle is exited, the limits of web are not kept (pids 99, wanted 50)", mended
+    assert _why(mended, host) == "web: idle is exited, the limits of web are not kept (pids: 50 wanted, 99 in force)", mended
     assert mended.changed(host.name) == ["stacks"]
 
     _write(project, COMPOSE.format(port=8001))

@@ -108,7 +108,7 @@ def test_what_can_not_be_mended_by_a_start_is_made_anew() -> None:
     """An unhealthy container runs, so `up` alone would leave it."""
     found = look(deployed(recipe(), IDLE, replace(WEB, health="unhealthy")), recipe())
     assert isinstance(found, Change)
-    assert "\nagain=web\n" in found.actions[0].script  # type: ignore[union-attr]
+    assert "; again=web;" in found.actions[0].script  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -247,12 +247,16 @@ def test_reading_the_probe() -> None:
             r"manifest" + "\tweb\tfile compose.yml\\012container api h1 running sha256:1 x:1\\012",
             "file\tweb\tcompose.yml\ta\\011b\\134\\012",
             "secret\tweb\tpw",
+            "since\tweb\t1700000060",
+            "kept\tweb\t1700000000",
             f"containers\t{json.dumps([container])}",
             "group\tab\theld_cpu=50000 100000\theld_memory=67108864\theld_pids=max",
         )
     )
     api = Container("api", "h1", "running", "starting", Limits(64 << 20, 0.5, None), "sha256:1")
-    wanted = Stack("web", (("compose.yml", "a\tb\\\n"),), (("api", "h1", "running"),), (api,), ("pw",), is_whole=True)
+    wanted = Stack(
+        "web", (("compose.yml", "a\tb\\\n"),), (("api", "h1", "running"),), (api,), ("pw",), True, 1700000060, 1700000000
+    )
     assert read_stacks(text) == Stacks((wanted,))
     assert read_stacks("") == Stacks()
 
