@@ -13,6 +13,8 @@ from fleet.model import HostReport, Outcome, Result, StepOutcome
 from fleet.report import bad_steps, changes_of, count, reason_of, result_of
 
 _BAD = (Result.FAILED, Result.BLOCKED, Result.UNREACHABLE)
+_DEEDS = ("push", "rollback", "down")
+"""Verbs that do one thing, which can be said in a line."""
 
 
 def tell_summary(stream: Stream, report: Report) -> None:
@@ -50,7 +52,7 @@ def total(report: Report) -> str:
 def _table(stream: Stream, report: Report) -> Iterator[str]:
     provision = report.verb == "provision"
     heads = ("HOST", "RESULT", *(("CHANGED",) if provision else ()), "TIME", "REASON")
-    rows = [_row(host, provision) for host in report.hosts]
+    rows = [_row(host, provision, _deed(host) if report.verb in _DEEDS else "") for host in report.hosts]
     numbers = tuple(range(2, len(heads) - 1))
     head, *lines = columns(heads, rows, right=numbers)
     yield stream.paint(joined(head), "bold")
@@ -61,15 +63,15 @@ def _table(stream: Stream, report: Report) -> Iterator[str]:
         yield joined(cells)
 
 
-def _row(host: HostReport, provision: bool) -> list[str]:
+def _row(host: HostReport, provision: bool, deed: str) -> list[str]:
     changed = [str(changes_of(host))] if provision else []
     why = reason_of(host)[0].partition("\n")[0]
-    return [host.host, str(result_of(host)), *changed, duration(host.seconds), why or "; ".join(host.proven) or _deed(host)]
+    return [host.host, str(result_of(host)), *changed, duration(host.seconds), why or "; ".join(host.proven) or deed]
 
 
 def _deed(host: HostReport) -> str:
     """What a verb with one deed did; of the many steps of a plan there is no saying it in a line."""
-    return host.steps[0].why if len(host.steps) == 1 and not host.plan else ""
+    return host.steps[0].why if host.steps else ""
 
 
 def _warnings(stream: Stream, report: Report) -> Iterator[str]:

@@ -111,12 +111,8 @@ def test_a_misspelt_command_of_images_is_no_riddle(
 def test_every_verb_has_help(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each option of each verb has a line."""
     for verb in app.VERBS:
-        assert (
-            main(
-                [verb, *([{"inventory": "import", "images": "list"}[verb]] if verb in ("inventory", "images") else []), "--help"]
-            )
-            == 0
-        )
+        command = {"inventory": ["import"], "images": ["list"], "stacks": ["list"]}.get(verb, [])
+        assert main([verb, *command, "--help"]) == 0
         assert "--json" in capsys.readouterr().out
 
 
