@@ -8,6 +8,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from fleet.facts.packages import PACKAGES
+from fleet.facts.sources import SOURCE_PATH
 from fleet.facts.system import MACHINE
 from fleet.model import Blocked, Change, Facts, Options, Probe, Run, Satisfied, Situation, Step, Verdict
 from fleet.shell import quote, words
@@ -50,9 +51,26 @@ FRESH_INDEX: Probe[bool] = Probe(name="fresh_index", script="", parse=bool, unkn
 """True after a step which has refreshed the package index in this very plan."""
 
 
+_ONLY_DOCKER = words(
+    "-o", f"Dir::Etc::SourceList={SOURCE_PATH}", "-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Get::List-Cleanup=0"
+)  # fmt: skip
+_REFRESH = """\
+exec 3>&1
+code=$( { { ALL 2>&1 >&3 4>&-; echo $? >&4; } | sed -u 's/^E: /W: /' >&2; } 4>&1 )
+[ "$code" = 0 ] || [ ! -e SOURCE ] || DOCKER
+"""
+"""The errors of all sources come as warnings, each as it is said, and then Docker's own source is asked alone."""
+
+
 def update(facts: Facts) -> Run:
-    """`apt-get update` that fails when an index can't be had: without --error-on=any it exits 0 all the same (apt-get(8))."""
-    return Run("refresh the package index", apt_get("--error-on=any", "update"), timeout=900, lock_timeout=facts[LOCK_TIMEOUT])
+    """`apt-get update` that fails when Docker's index can't be had: without --error-on=any it exits 0 all the same (apt-get(8)).
+
+    Another source that is gone is only told of: apt goes on with what it knew of it, if anything, and whether that is enough
+    the installation will tell.
+    """
+    every = apt_get("--error-on=any", "update")
+    script = _REFRESH.replace("DOCKER", f"{every} {_ONLY_DOCKER}").replace("ALL", every).replace("SOURCE", quote(SOURCE_PATH))
+    return Run("refresh the package index", script, timeout=900, lock_timeout=facts[LOCK_TIMEOUT])
 
 
 def install(facts: Facts, title: str, packages: tuple[str, ...], unless: str = "") -> Run:

@@ -36,6 +36,7 @@ from fleet.model import (
     Write,
     title_of,
 )
+from fleet.plan import chosen
 from fleet.queries import SecretQuery
 from fleet.remote import execute, stage, upload
 from fleet.shell import check_unchanged, place_file, quote, script_of, write_file
@@ -54,6 +55,11 @@ LOCKED = ("could not get lock", "unable to acquire the dpkg frontend lock", "una
 
 _HOLDER = re.compile(r"^(?:Waiting for cache lock: |E: )?Could not get lock .* held by (process \d+ \([^)]*\))")
 """How apt names who holds the lock, while it waits for it itself and when it has given up."""
+
+_STALE = re.compile(
+    r"^W: (?:Failed to fetch (?P<url>\S+) +(?P<why>.*)|(?P<other>GPG error: .*|The repository .* does not have .*))"
+)
+"""How apt names a source that it could not refresh."""
 
 _LOCK_PAUSE = 5.0
 _WRITE_SECONDS = 60
@@ -86,14 +92,14 @@ def _outcome(c: Any, job: Job, planned: Planned, so_far: dict[str, StepOutcome])
 
 
 def _spoilt(name: str, so_far: dict[str, StepOutcome]) -> str:
-    """Why a step can't be done now: something that it requires has failed."""
+    """Why a step can't be done now: something that it requires has failed, directly or by way of steps that had nothing to do."""
     failed_whys = [o.why for o in so_far.values() if o.outcome is Outcome.FAILED]
     if any(why.startswith(_LOST) for why in failed_whys):
         return "the connection was lost"
     if any(why.startswith(_NOT_BACK) for why in failed_whys):
         return "the host did not come back"
-    requires = next(step.requires for step in STEPS if step.name == name)
-    failed = [r for r in requires if r in so_far and so_far[r].outcome in (Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED)]
+    requires = [step.name for step in chosen(STEPS, [name]) if step.name in so_far]
+    failed = [r for r in requires if so_far[r].outcome in (Outcome.FAILED, Outcome.SKIPPED, Outcome.BLOCKED)]
     return f"{failed[0]} {so_far[failed[0]].outcome}" if failed else ""
 
 
@@ -103,12 +109,12 @@ _AFTER_LOSS = "When the host is up, run the same command again: what is done sta
 
 
 def _change(c: Any, job: Job, step: str, change: Change) -> StepOutcome:
-    started, doing = time.monotonic(), ""
+    started, doing, stale = time.monotonic(), "", dict[str, None]()
     job.run.reporter.step_started(job.host.name, step, change.why)
     try:
         for action in change.actions:
             doing = title_of(action)
-            _perform(c, job, step, action)
+            _perform(c, job, step, action, stale)
     except Interrupted as error:
         return StepOutcome(step, Outcome.FAILED, error.message, error.hint, time.monotonic() - started)
     except ConnectionLost as error:
@@ -118,15 +124,15 @@ def _change(c: Any, job: Job, step: str, change: Change) -> StepOutcome:
         return StepOutcome(step, Outcome.FAILED, f"{_NOT_BACK}: {error.message}", error.hint, time.monotonic() - started)
     except FleetError as error:
         return StepOutcome(step, Outcome.FAILED, error.message, error.hint, time.monotonic() - started)
-    return StepOutcome(step, Outcome.CHANGED, change.why, "", time.monotonic() - started, change.warnings)
+    return StepOutcome(step, Outcome.CHANGED, change.why, "", time.monotonic() - started, (*change.warnings, *stale))
 
 
-def _perform(c: Any, job: Job, step: str, action: Action) -> None:
+def _perform(c: Any, job: Job, step: str, action: Action, stale: dict[str, None]) -> None:
     job.run.reporter.action(job.host.name, step, title_of(action))
     with job.run.stop.acting(job.host.name):
         match action:
             case Run():
-                _run(c, job, action)
+                _run(c, job, action, stale)
             case Write(path, content, was, mode):
                 _file_action(c, job, write_file(path, content, mode, was))
             case Remove(path, was):
@@ -158,12 +164,15 @@ def _as_root(
     return replace(done, out=job.masked(done.out), err=job.masked(done.err))
 
 
-def _listener(job: Job) -> Callable[[str], None]:
-    """Passes lines on, and tells once of each process that is waited for."""
+def _listener(job: Job, stale: dict[str, None] | None = None) -> Callable[[str], None]:
+    """Passes lines on, tells once of each process that is waited for, and collects apt's sources that were not refreshed."""
     waited_for: set[str] = set()
 
     def listen(line: str) -> None:
         job.say(line)
+        if stale is not None and (found := _STALE.match(line)):
+            what = f"{found['url']} ({found['why'].strip()})" if found["url"] else found["other"]
+            stale[f"apt could not refresh a source, and goes on without: {job.masked(what)}"] = None
         holder = _HOLDER.search(line)
         if holder and holder[1] not in waited_for:
             waited_for.add(holder[1])
@@ -172,11 +181,11 @@ def _listener(job: Job) -> Callable[[str], None]:
     return listen
 
 
-def _run(c: Any, job: Job, action: Run) -> None:
+def _run(c: Any, job: Job, action: Run, stale: dict[str, None]) -> None:
     script = f"if ( {action.unless} ) >/dev/null 2>&1; then exit 0; fi\n" if action.unless else ""
     script += f"set -e\n{action.script}\n"
     deadline = time.monotonic() + action.lock_timeout
-    listen, stdin = _listener(job), _fed(job, action.secrets)
+    listen, stdin = _listener(job, stale), _fed(job, action.secrets)
     while True:
         done = _as_root(c, job, script, action.timeout, listen, stdin)
         if done.code == 0:

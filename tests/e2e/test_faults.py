@@ -197,20 +197,35 @@ def test_a_bare_host_with_a_full_disk(fresh_host: MakeHost, project: Project) ->
     assert any(step["outcome"] == "blocked" and "MiB are free" in step["why"] for step in steps), said
 
 
-def test_a_distribution_s_mirror_that_is_gone(unfinished: Host, project: Project) -> None:
-    """`apt-get update` is not content with old indexes: the failure is told, with apt's words and a hint."""
+def test_a_source_that_is_gone(unfinished: Host, project: Project) -> None:
+    """The distribution's mirror is down, and Docker's is not: what can be had is had, and a warning names the other."""
     box = project.lab.box
     mirror = next(name for name in box.names if name not in box.NAMES)
     box.take_down(mirror)
     try:
-        said = project.fleet("provision", "--all")
+        said = project.fleet("provision", "--all", "--json")
     finally:
         box.bring_back(mirror)
-    assert said.code == 1, said
-    assert "refresh the package index" in said.out, said
-    assert mirror in said.out, said
-    assert "hint: " in said.out
+    assert said.code == 0, said
+    warnings = {warning for step in said.hosts()[unfinished.name]["steps"] for warning in step["warnings"]}
+    assert warnings, said
+    assert all(mirror in warning for warning in warnings), said
     _heals(project, unfinished)
+
+
+def test_docker_s_repository_is_out_of_the_host_s_reach(fresh_host: MakeHost, project: Project) -> None:
+    """The failure is told in apt's words, and nothing that needs the repository is tried, by way of other steps either."""
+    host = fresh_host()
+    host.exec("sed -i s/.*download.docker.com/127.0.0.1\\ download.docker.com/ /etc/hosts")
+    project.inventory([host])
+    said = project.fleet("provision", "--all", "--json")
+    assert said.code == 1, said
+    steps = {step["step"]: step for step in said.hosts()[host.name]["steps"]}
+    assert "refresh the package index: exit code 100: E: Failed to fetch https://download.docker.com" in steps["source"]["why"]
+    assert steps["source"]["hint"], said
+    outcomes = [(name, steps[name]["outcome"]) for name in ("keyring", "source", "engine", "group", "compose")]
+    assert [outcome for _, outcome in outcomes] == ["changed", "failed", "skipped", "skipped", "skipped"], said
+    assert steps["engine"]["why"] == "source failed"
 
 
 def test_docker_s_repository_is_down(fresh_host: MakeHost, project: Project) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from fleet.facts.daemon import DAEMON, UNIT_STATES, Unit, Units
 from fleet.facts.packages import PACKAGES
-from fleet.facts.sources import PIN_PATH
+from fleet.facts.sources import PIN_PATH, SOURCE_PATH
 from fleet.facts.system import MACHINE
 from fleet.model import Blocked, Catalog, Change, Facts, Remove, Run, Satisfied, Unavailable, Write
 from fleet.plan import build, chosen
@@ -62,7 +62,9 @@ def test_apt_runs_unattended(words: str) -> None:
 
 def test_update_fails_when_an_index_can_not_be_had() -> None:
     """Without --error-on=any, apt-get update exits 0 over a repository that is gone (apt-get(8))."""
-    assert "--error-on=any" in runs(BARE, "source")[0].script
+    last = runs(BARE, "source")[0].script.splitlines()[-1]
+    assert last.count("--error-on=any") == 1, "Docker's own source has the last word"
+    assert f"SourceList={SOURCE_PATH}" in last
 
 
 def test_lock_timeout_reaches_every_run_of_apt() -> None:
