@@ -20,6 +20,7 @@ from fleet.recipe.cookbook import Recipes
 from fleet.recipe.substitution import Scope
 from fleet.shell import Secret
 from fleet.shipping.cargoes import Cargoes
+from fleet.shipping.foundry import Foundry
 from fleet.steps import STEPS, probes_of
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Run:
     told: list[Secret] = field(default_factory=list)
     """Secrets that hosts were given in this run, and may echo."""
     cargoes: Cargoes = field(default_factory=Cargoes)
+    foundry: Foundry = field(default_factory=Foundry)
 
     def job(self, host: Host) -> Job:
         """The part of this run that is for one host; raises RecipeError when its recipe is wrong."""

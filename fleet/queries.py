@@ -196,6 +196,43 @@ class ContextQuery(Query[Context]):
 
 
 @dataclass(frozen=True, slots=True)
+class Builder:
+    """The laptop's `docker buildx`: its driver, the platforms that it can run, and whether it writes archives itself.
+
+    Without platforms it does not tell any before its first build.
+    """
+
+    driver: str
+    platforms: tuple[str, ...] = ()
+    exports: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BuilderQuery(Query[Builder]):
+    """What the laptop builds images with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a registry has under a tag: for each platform, the label of what fleet built it from (empty for another image).
+
+    ``refused`` tells why it can't be looked at, with ``hint``; then nothing is known of it.
+    """
+
+    labels: tuple[tuple[str, str], ...] = ()
+    refused: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PushedQuery(Query[Pushed]):
+    """What this reference names in its registry; with ``insecure``, a registry without TLS."""
+
+    reference: str
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SecretMark:
     """What a secret is known by without being told: a slow, salted hash of it, so that a change shows."""
 

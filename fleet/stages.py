@@ -146,7 +146,7 @@ def walk(run: Run, hosts: Sequence[Host], verb: Verb, saved: Mapping[str, SavedP
     started = time.monotonic()
     info = RunInfo(verb.name, tuple(hosts), run.logs.name if run.logs else _name())
     run.reporter.run_started(info)
-    with closing(run.cargoes), _ssh_notes(run.reporter) as notes:
+    with closing(run.foundry), closing(run.cargoes), _ssh_notes(run.reporter) as notes:
         found = _in_batches(
             run, hosts, lambda host: notes.of(host, lambda: _walk_one(run, host, verb, (saved or {}).get(host.name)))
         )
@@ -243,6 +243,7 @@ def _unfinished(run: Run, host: Host) -> HostReport:
 
 def _walk_one(run: Run, host: Host, verb: Verb, saved: SavedPlan | None) -> HostReport:
     started = time.monotonic()
+    run.foundry.begin(host.name)
     try:
         report = _on_connection(run, _job(run, host, saved), verb)
     except FleetError as error:
@@ -251,6 +252,8 @@ def _walk_one(run: Run, host: Host, verb: Verb, saved: SavedPlan | None) -> Host
         run.reporter.output(host.name, _traceback(error))
         failure = Failure("bug", f"unexpected {type(error).__name__}: {error}", "Please report this, with the log of this host.")
         report = HostReport(host.name, failure=failure)
+    finally:
+        run.foundry.end(host.name)
     report = report.but(seconds=time.monotonic() - started, log=_log(run, host))
     run.reporter.host_finished(report)
     return report

@@ -7,7 +7,6 @@ authentication (distribution/distribution, docs/spec/auth/token.md), and the ima
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -18,6 +17,7 @@ from fleet.catalog.http import NOT_FOUND, Response, Web
 from fleet.catalog.troubles import HttpError
 from fleet.errors import CatalogError
 from fleet.formats.references import HUB, parse
+from fleet.formats.registries import is_loopback
 from fleet.queries import ImageQuery, RemoteImage
 
 _ACCEPT = ", ".join(
@@ -37,6 +37,14 @@ _ATTESTATION = "unknown/unknown"
 """The platform of what buildx adds to an index besides images."""
 
 
+class NoImage(CatalogError):
+    """The registry says that there is none of that name."""
+
+
+class NoRight(CatalogError):
+    """The registry does not let us look; some say so of what is not there, too."""
+
+
 def image(web: Web, query: ImageQuery) -> RemoteImage:
     """Look an image up; raises CatalogError when there is none, or none for this user."""
     return Registry(web, query.reference).image()
@@ -45,15 +53,16 @@ def image(web: Web, query: ImageQuery) -> RemoteImage:
 class Registry:
     """One conversation about one image; it gets a token on the way, when the registry asks for one.
 
-    With ``anonymous``, it does without the laptop's login.
+    With ``anonymous``, it does without the laptop's login; with ``insecure``, without TLS.
     """
 
-    def __init__(self, web: Web, text: str, *, anonymous: bool = False) -> None:
+    def __init__(self, web: Web, text: str, *, anonymous: bool = False, insecure: bool = False) -> None:
         self._web = web
         self._text = text
         self._anonymous = anonymous
         self._reference = reference = parse(text)
-        self._base = f"{_scheme(reference.server)}://{reference.server}/v2/{reference.repository}"
+        scheme = "http" if insecure else _scheme(reference.server)
+        self._base = f"{scheme}://{reference.server}/v2/{reference.repository}"
         self._authorization: dict[str, str] = {}
 
     def image(self) -> RemoteImage:
@@ -70,6 +79,16 @@ class Registry:
         )
         return RemoteImage(digest, tuple(dict.fromkeys(p for p in found if p and p != _ATTESTATION)))
 
+    def contents(self) -> list[dict[str, Any]]:
+        """The configuration of each image that the reference names, one for each platform."""
+        answer = self._get(f"manifests/{self._reference.manifest}")
+        manifest = self._json(answer.body)
+        entries = manifest.get("manifests")
+        if not isinstance(entries, list):
+            return [self._config(manifest)]
+        images = [e for e in entries if isinstance(e, dict) and platform_of(e.get("platform") or {}) not in ("", _ATTESTATION)]
+        return [self._config(self.manifest(str(e.get("digest")))) for e in images]
+
     def head(self) -> Response:
         """Ask for the headers only, which the Hub does not count as a pull; 429 is an answer."""
         return self._get(f"manifests/{self._reference.manifest}", "HEAD")
@@ -85,6 +104,9 @@ class Registry:
 
     def _platform_of(self, manifest: dict[str, Any]) -> str:
         """A manifest without an index says no platform; the image's configuration does."""
+        return platform_of(self._config(manifest))
+
+    def _config(self, manifest: dict[str, Any]) -> dict[str, Any]:
         config = manifest.get("config")
         if not isinstance(config, dict) or not isinstance(config.get("digest"), str):
             raise CatalogError(
@@ -93,7 +115,7 @@ class Registry:
             )
         answer = self._get(f"blobs/{config['digest']}")
         self._verify(answer, config["digest"])
-        return platform_of(self._json(answer.body))
+        return self._json(answer.body)
 
     def _digest(self, answer: Response) -> str:
         digest = self._reference.digest or str(answer.headers.get("Docker-Content-Digest") or "")
@@ -181,16 +203,14 @@ class Registry:
 
     def _refused(self, status: int) -> CatalogError:
         if status == NOT_FOUND:
-            return CatalogError(
-                f"there is no image {self._what()}", f"Check its name and tag{self._tags()}.{self._whose_localhost()}"
-            )
+            return NoImage(f"there is no image {self._what()}", f"Check its name and tag{self._tags()}.{self._whose_localhost()}")
         if self._login():
             login = "the login of this machine may have expired: docker login again"
         elif trouble := credentials.trouble(self._reference.registry):
             login = trouble
         else:
             login = f"if it is private, log in on this machine: docker login {self._reference.registry}"
-        return CatalogError(f"there is no image {self._what()}, or no right to read it ({status})", f"Check its name; {login}.")
+        return NoRight(f"there is no image {self._what()}, or no right to read it ({status})", f"Check its name; {login}.")
 
     def _tags(self) -> str:
         if self._reference.registry != HUB:
@@ -199,7 +219,7 @@ class Registry:
         return f"; its tags are at hub.docker.com/{'_' if owner == 'library' else f'r/{owner}'}/{name}/tags"
 
     def _whose_localhost(self) -> str:
-        return " localhost is this machine here, not the host." if _is_loopback(self._reference.server) else ""
+        return " localhost is this machine here, not the host." if is_loopback(self._reference.server) else ""
 
     def _in_own_words(self, error: HttpError) -> CatalogError:
         if error.status == TOO_MANY and self._reference.registry == HUB:
@@ -227,12 +247,4 @@ def platform_of(entry: Any) -> str:
 
 def _scheme(server: str) -> str:
     """Plain HTTP for this machine itself alone, as the daemon has it for insecure registries."""
-    return "http" if _is_loopback(server) else "https"
-
-
-def _is_loopback(server: str) -> bool:
-    host = urlsplit(f"//{server}").hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return "http" if is_loopback(server) else "https"

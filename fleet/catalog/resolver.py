@@ -16,11 +16,13 @@ from fleet.errors import CatalogError
 from fleet.model import Catalog, Query, Unavailable
 from fleet.queries import (
     ArchiveQuery,
+    BuilderQuery,
     ComposeQuery,
     ContextQuery,
     ImageQuery,
     KeyQuery,
     LoginQuery,
+    PushedQuery,
     Quota,
     QuotaQuery,
     RemoteImage,
@@ -78,6 +80,10 @@ class Resolver:
         for query in wanted:
             self._take(query)
         return Catalog({**known, **{query: self._answered(query) for query in wanted}})
+
+    def anew(self, query: Query[Any]) -> object:
+        """The answer of this very moment, which is not kept."""
+        return self._answer(query)
 
     def login(self, query: LoginQuery) -> Login:
         """User and password for a registry, looked for once in a run; CatalogError when there are none."""
@@ -194,6 +200,14 @@ def _ask(web: Web, query: Query[Any]) -> object:
             from fleet.catalog.contexts import context
 
             return context(query)
+        case BuilderQuery():
+            from fleet.catalog.builders import builder
+
+            return builder()
+        case PushedQuery():
+            from fleet.catalog.pushed import pushed
+
+            return pushed(web, query)
         case SecretQuery():
             from fleet.catalog.secrets import mark_of, secret
 

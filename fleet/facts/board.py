@@ -13,7 +13,8 @@ from fleet.model import Probe
 class Board:
     """The hardware. ``model`` is the device tree's own words and empty on a PC; memory and swap are in KiB.
 
-    ``cpu_level`` is v6, v7 or v8 on ARM, and empty elsewhere. ``kernel_bits`` is 64 when the kernel is one for 64 bits.
+    ``cpus`` counts the processors that the kernel uses, and is 0 where nothing tells. ``cpu_level`` is v6, v7 or v8 on ARM,
+    and empty elsewhere. ``kernel_bits`` is 64 when the kernel is one for 64 bits.
     """
 
     model: str = ""
@@ -23,6 +24,7 @@ class Board:
     memory_kib: int = 0
     swap_kib: int = 0
     kernel_bits: int = 0
+    cpus: int = 0
 
     @property
     def is_raspberry_pi(self) -> bool:
@@ -50,6 +52,7 @@ def read_board(text: str) -> Board:
         memory_kib=_kib(found.get("MemTotal", "")),
         swap_kib=_kib(found.get("SwapTotal", "")),
         kernel_bits=_kernel_bits(found.get("uname", "")),
+        cpus=_number(found.get("cpus", "")),
     )
     return replace(board, cpu_level=_cpu_level(found.get("uname", ""), board))
 
@@ -71,8 +74,11 @@ def _cpu_level(machine: str, board: Board) -> str:
 
 
 def _kib(text: str) -> int:
-    number = text.partition(" ")[0]
-    return int(number) if number.isdecimal() else 0
+    return _number(text.partition(" ")[0])
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
 # Kernels that are not Raspberry Pi's own have no Revision in /proc/cpuinfo; the firmware puts it into the device tree too.
@@ -83,7 +89,8 @@ f=/proc/device-tree/system/linux,revision
 printf 'uname='; uname -m || echo
 printf 'model='; tr -d '\\000\\n' </proc/device-tree/model; echo
 [ ! -r "$f" ] || printf 'dt_revision=%s\\n' "$(od -An -v -tx1 "$f")"
-awk -F'[ \\t]*:[ \\t]*' '/^(model name|Processor|Revision|Model|MemTotal|SwapTotal)/ && !seen[$1]++ { print $1 "=" $2 }' \\
+awk -F'[ \\t]*:[ \\t]*' '/^(model name|Processor|Revision|Model|MemTotal|SwapTotal)/ && !seen[$1]++ { print $1 "=" $2 }
+  $1 == "processor" { n++ } END { if (n) print "cpus=" n }' \\
   /proc/cpuinfo /proc/meminfo
 """,
     parse=read_board,

@@ -97,6 +97,54 @@ class SendImage:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildOrTake:
+    """Have an image that one host of each platform builds for all: build it here, or take it from the host that does.
+
+    ``built`` is the label by which the image is known again, ``platform`` the host's. ``send`` and ``run`` build it here;
+    ``unable`` says why this host must not, and is empty where it may. ``rank`` decides between hosts: the greatest builds.
+    """
+
+    tag: str
+    built: str
+    platform: str
+    send: SendContext
+    run: Run
+    rank: tuple[int, ...]
+    unable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildAndSend:
+    """Build an image on the laptop, once for all hosts of the platform, and send the layers that are lacking here.
+
+    ``context`` is what it is built from (nothing is sent to its ``to``); ``words`` are the options of `docker buildx build`;
+    ``exports`` tells whether the laptop's builder can write an archive itself. ``timeout`` is in seconds.
+    """
+
+    tag: str
+    built: str
+    platform: str
+    context: SendContext
+    words: tuple[str, ...]
+    exports: bool
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushImage:
+    """Push a built image for one platform, once in a run, and join the platforms under its tag.
+
+    ``push`` and ``join`` run on the host; they are no secret, since logins are the host's own.
+    """
+
+    tag: str
+    built: str
+    platform: str
+    push: Run
+    join: Run
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """Log root in at a registry. The password is not here: the laptop finds it when it is due, and it goes over stdin.
 
@@ -147,7 +195,21 @@ class EnterSwarm:
     timeout: int = 600
 
 
-Action = Run | Write | Remove | Download | SendContext | SendImage | Login | EnterSwarm | Reconnect | Reboot
+Action = (
+    Run
+    | Write
+    | Remove
+    | Download
+    | SendContext
+    | SendImage
+    | BuildOrTake
+    | BuildAndSend
+    | PushImage
+    | Login
+    | EnterSwarm
+    | Reconnect
+    | Reboot
+)
 
 
 def title_of(action: Action) -> str:
@@ -165,6 +227,12 @@ def title_of(action: Action) -> str:
             return f"send the context of {tag}"
         case SendImage(name):
             return f"send {name}"
+        case BuildOrTake(tag):
+            return f"{'take' if action.unable else 'build or take'} {tag}"
+        case BuildAndSend(tag):
+            return f"build {tag} on this machine and send it"
+        case PushImage(tag, _, platform):
+            return f"push {tag} for {platform}"
         case EnterSwarm(manager):
             return f"{'join' if action.join else 'be as wanted in'} the Swarm of {manager}"
         case Login(registry, user):

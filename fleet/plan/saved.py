@@ -22,6 +22,8 @@ from fleet.model import Blocked, Catalog, Change, Options, Plan, Planned, Query,
 from fleet.queries import (
     Archived,
     ArchiveQuery,
+    Builder,
+    BuilderQuery,
     ComposeQuery,
     ComposeRelease,
     Context,
@@ -32,6 +34,8 @@ from fleet.queries import (
     KeyQuery,
     LoginMark,
     LoginQuery,
+    Pushed,
+    PushedQuery,
     Quota,
     QuotaQuery,
     RemoteImage,
@@ -54,6 +58,8 @@ _FAMILIES: Mapping[str, tuple[type[Query[Any]], type[Any]]] = {
     "quota": (QuotaQuery, Quota),
     "compose": (ComposeQuery, ComposeRelease),
     "context": (ContextQuery, Context),
+    "builder": (BuilderQuery, Builder),
+    "pushed": (PushedQuery, Pushed),
     "secret": (SecretQuery, SecretMark),
     "archive": (ArchiveQuery, Archived),
     "swarm": (SwarmQuery, Swarm),
@@ -107,8 +113,18 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 def _fields(value: Any) -> dict[str, Any]:
     """An action's fields, without the passwords of proxies that a file on the host may hold: it is read again when it is due."""
-    found = dataclasses.asdict(value).items()
-    return {name: without_logins(field) if isinstance(field, str) else field for name, field in found}
+    return {name: _shown(field) for name, field in dataclasses.asdict(value).items()}
+
+
+def _shown(field: Any) -> Any:
+    match field:
+        case str():
+            return without_logins(field)
+        case dict():
+            return {name: _shown(inner) for name, inner in field.items()}
+        case tuple():
+            return tuple(map(_shown, field))
+    return field
 
 
 def to_data(plan: Plan, machine_id: str, options: Mapping[str, Options], catalog: Catalog) -> dict[str, Any]:

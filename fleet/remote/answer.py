@@ -62,6 +62,38 @@ class Stream:
             self._shown = word.startswith((START.encode(), ROOT.encode()))
 
 
+class Poured(Stream):
+    """An output stream of bytes without an end: what comes behind the mark of the script goes to ``into`` as it comes."""
+
+    def __init__(self, into: Callable[[bytes], object], mark: str) -> None:
+        super().__init__()
+        self._into = into
+        self._mark = f"{MARK}{mark}".encode()
+        self._head = b""
+        self._begun = False
+
+    def feed(self, data: bytes) -> None:
+        """Take what came; up to the script's mark it is collected as ever."""
+        if self._begun:
+            self._into(data)
+            return
+        self._head += data
+        before, mark, rest = self._head.partition(self._mark)
+        word, end, body = rest.partition(b"\n")
+        if mark and end:
+            self._begun = True
+            super().feed(before + mark + word + end)
+            self._into(body)
+        elif len(self._head) > _BEGINNING:
+            raise RemoteError("The host printed something else than what it was asked for.", "See its ~/.bashrc.")
+
+    def close(self) -> None:
+        """No more will come: where the script did not begin, what came instead is told by its marks."""
+        if not self._begun:
+            super().feed(self._head)
+        super().close()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer in its parts. ``way`` is how root came about, ``denied`` why it did not; one of them is empty."""

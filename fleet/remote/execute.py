@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
 from fleet.errors import CommandTimeout, RemoteError, SudoError
 from fleet.model import Done
-from fleet.remote.answer import Answer, OnLine, Stream, take_apart
+from fleet.remote.answer import Answer, OnLine, Poured, Stream, take_apart
 from fleet.remote.channel import lost, run_on_channel
 from fleet.remote.limits import Limits
 from fleet.remote.local import LocalConnection, run_in_process
-from fleet.remote.script import GRACE, command_line, launch_words, plain_document, root_document
+from fleet.remote.script import GRACE, ROOT, START, command_line, launch_words, plain_document, root_document
 from fleet.remote.settings import Settings
 from fleet.shell import Secret
 
@@ -53,18 +53,21 @@ def execute(
     on_error_line: OnLine | None = None,
     idle: float | None = None,
     passing: bool = False,
+    into: Callable[[bytes], object] | None = None,
 ) -> Done:
     """Run a POSIX sh script in one exec and give what came of it; an exit code other than 0 is no error here.
 
     ``timeout`` and ``idle`` are in seconds; the second is how long it may print nothing (default: the settings').
     ``on_line`` is called with each line, ``on_error_line`` with those of stderr if it is given. With ``passing`` that is all
-    that is wanted of the output, which may have no end: only its beginning is in what is given back.
+    that is wanted of the output, which may have no end: only its beginning is in what is given back. What goes to stdout may
+    be no text at all: ``into`` gets it in pieces, and nothing else does.
 
     Raises SudoError (and then nothing of the script ran), CommandTimeout, ConnectionLost or RemoteError.
     """
     feeding = stdin != b""
     document = root_document(script, timeout, feeding, sudo_password, _known(c)) if root else plain_document(script, feeding)
-    streams = Stream(on_line, passing), Stream(on_error_line or on_line, passing)
+    out = Poured(into, ROOT if root else START) if into else Stream(on_line, passing)
+    streams = out, Stream(on_error_line or on_line, passing)
     code, answer, seconds = _run(c, document, timeout + (GRACE if root else 0), stdin, streams, idle)
     if root:
         way = _learn(c, answer)

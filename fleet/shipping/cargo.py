@@ -37,6 +37,11 @@ class Cargo:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def origin(self) -> str:
+        """Where it comes from, for people."""
+        return str(self._path or f"the image {self.name}")
+
     def check(self) -> None:
         """Find out what can be wrong before a host is connected. Raises FileError or CatalogError."""
         if self._path:

@@ -1,108 +1,21 @@
-"""The named images are built on the host itself, for its platform, from a folder of the laptop."""
+"""The named images are built from a folder of the laptop for the host's platform: on the host itself, or elsewhere for it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from fleet.facts.board import BOARD
-from fleet.facts.daemon import BUILT, DAEMON, Image
-from fleet.files.fields import refuse
-from fleet.files.problems import show
-from fleet.formats.references import ImageReference, fits, parse
-from fleet.model import (
-    Action,
-    Blocked,
-    Change,
-    Facts,
-    Options,
-    Query,
-    Run,
-    Satisfied,
-    SendContext,
-    Situation,
-    Step,
-    Unavailable,
-    Verdict,
-)
-from fleet.queries import Context, ContextQuery, ImageQuery
-from fleet.shell import quote, words
+from fleet.facts.daemon import DAEMON, Image
+from fleet.formats.references import fits, parse
+from fleet.model import Action, Blocked, Change, Facts, Query, Satisfied, Situation, Step, Unavailable, Verdict
+from fleet.queries import BuilderQuery, ImageQuery
+from fleet.steps.build_actions import actions
+from fleet.steps.build_labels import built, context_of, is_same, label
+from fleet.steps.build_options import Build, BuildsOptions
+from fleet.steps.build_push import label_of, push, pushed_query
 from fleet.steps.platform import platform
-from fleet.steps.pulling import DOCKER
-
-CONTEXTS = "/var/cache/fleet/contexts"
-"""Where hosts keep contexts, so that the next time only what differs is sent; only root can look."""
-
-_VERSION = 1
-"""Of what goes into the label: another number builds everything again."""
-
-_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_INSIDE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
-
-
-def _argument(text: str) -> str:
-    if not _ARGUMENT.fullmatch(text):
-        refuse(f"{show(text)} is no name of a build argument", "use letters, digits and _, as ARG in the Dockerfile does")
-    return text
-
-
-def _inside(text: str) -> str:
-    if not _INSIDE.fullmatch(text):
-        refuse(f"{show(text)} is no file inside the context", "write its path from the context, such as docker/Dockerfile")
-    return text
-
-
-def _tag(text: str) -> str:
-    if "@" in text:
-        refuse(f"{show(text)} has a digest: what is built gets one, it can't be asked for", "write name:tag")
-    return text
-
-
-ArgumentName = Annotated[str, AfterValidator(_argument)]
-
-
-class Build(BaseModel):
-    """One image to build."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    tag: Annotated[ImageReference, AfterValidator(_tag)] = Field(description="The image's name and tag, such as shop/web:1.")
-    context: str = Field(min_length=1, description="The folder to build from; a relative one from the recipe's own folder.")
-    dockerfile: Annotated[str, AfterValidator(_inside)] = Field("Dockerfile", description="The Dockerfile, inside the context.")
-    bases: dict[ArgumentName, ImageReference] = Field(
-        default_factory=dict,
-        description="Build arguments that name base images (ARG BASE, FROM ${BASE}): checked for the platform before the build.",
-    )
-    args: dict[ArgumentName, str] = Field(
-        default_factory=dict, description="Other build arguments; they show in the image's history, so put no secret here."
-    )
-    target: Annotated[str, AfterValidator(_argument)] | None = Field(None, description="The stage of the Dockerfile to build.")
-    network: Literal["default", "host", "none"] = Field("default", description="The network of RUN.")
-    platforms: tuple[str, ...] = Field(
-        (), description="Platforms that it can be built for, such as linux/arm64; hosts of others are refused. Empty: all."
-    )
-    memory: int = Field(0, ge=0, le=1 << 20, description="MiB of memory and swap together that the build takes at least.")
-    timeout: int = Field(7200, ge=10, le=86400, description="Seconds that the build may take.")
-
-
-def _once(builds: tuple[Build, ...]) -> tuple[Build, ...]:
-    tags = [parse(build.tag).familiar for build in builds]
-    for tag in tags:
-        if tags.count(tag) > 1:
-            refuse(f"{show(tag)} is built twice", "give each image a tag of its own")
-    return builds
-
-
-class BuildsOptions(Options):
-    """Which images."""
-
-    images: Annotated[tuple[Build, ...], AfterValidator(_once)] = Field(
-        (), description="Images to build on the host when what they are made from has changed."
-    )
 
 
 class BuildsStep(Step[BuildsOptions]):
@@ -116,8 +29,16 @@ class BuildsStep(Step[BuildsOptions]):
     options = BuildsOptions
 
     def queries(self, facts: Facts, options: BuildsOptions) -> tuple[Query[Any], ...]:
-        """The contexts, which are on the laptop, and what the base images are; those that are locked are known already."""
-        return (*(context_of(b) for b in options.images), *(ImageQuery(base) for base in self.images(options)))
+        """The contexts, which are on the laptop, what the base images are (those that are locked are known already), and
+        what registries have of those that are pushed."""
+        pushes = (pushed_query(facts, build) for build in options.images if build.push)
+        return (*(context_of(b) for b in options.images), *(ImageQuery(base) for base in self.images(options)), *pushes)
+
+    def questions(self, situation: Situation[BuildsOptions]) -> tuple[Query[Any], ...]:
+        """Can the laptop build what it has to?"""
+        if any(_refused(situation, build) for build in situation.options.images):
+            return ()
+        return (BuilderQuery(),) if any(build.where == "laptop" for build in _wanting(situation)) else ()
 
     def images(self, options: BuildsOptions) -> tuple[str, ...]:
         """The base images."""
@@ -125,64 +46,49 @@ class BuildsStep(Step[BuildsOptions]):
 
     def verdict(self, situation: Situation[BuildsOptions]) -> Verdict:
         """What the user asked for is all of them: one that can't be built blocks the others."""
-        options = situation.options
-        digests: dict[str, str] = {}
-        for build in options.images:
-            refused = _refused(situation, build)
-            if refused:
+        images = situation.options.images
+        for build in images:
+            if refused := _refused(situation, build):
                 return refused
-            digests[build.tag] = digest(situation, build)
-        wanting = [b for b in options.images if not _is_built(situation, b, digests[b.tag])]
-        if not wanting:
-            return Satisfied(f"{len(options.images)} built" if options.images else "none asked for")
+        wanting = _wanting(situation)
         for build in wanting:
-            refused = _impossible(situation, build)
-            if refused:
-                return refused
-        return _change(situation, wanting, digests)
+            if impossible := _impossible(situation, build):
+                return impossible
+        pushes = {build.tag: _push(situation, build, wanted=build in wanting) for build in images if build.push}
+        for found in pushes.values():
+            if isinstance(found, Blocked):
+                return found
+        due = [_Due(b, label(situation, b), b in wanting, pushes.get(b.tag) is True) for b in images]
+        due = [each for each in due if each.build_it or each.push_it]
+        unknown = tuple(found.text for found in pushes.values() if isinstance(found, _Unknown))
+        return _change(situation, due) if due else Satisfied(_in_short(images), unknown)
 
 
-def context_of(build: Build) -> ContextQuery:
-    """The question about an image's context."""
-    return ContextQuery(build.context, build.dockerfile)
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What is to be done for one image, and its label."""
+
+    build: Build
+    label: str
+    build_it: bool
+    push_it: bool
 
 
-def digest(situation: Situation[BuildsOptions], build: Build) -> str:
-    """Of all that the image is made from: the recipe's own words, a dot, and what the base images are."""
-    said = [_VERSION, _context(situation, build).digest, build.dockerfile, build.bases, build.args, build.target, build.network]
-    return f"{_sha256(said)}.{_sha256(_pinned(situation, build))}"
+def _in_short(images: tuple[Build, ...]) -> str:
+    pushed = sum(build.push for build in images)
+    return f"{len(images)} built{f', {pushed} pushed' if pushed else ''}" if images else "none asked for"
 
 
-def _sha256(data: object) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:40]
+def _wanting(situation: Situation[BuildsOptions]) -> tuple[Build, ...]:
+    """Those that the host does not have as they would be built now."""
+    return tuple(
+        build
+        for build in situation.options.images
+        if not is_same(situation, build, built(situation.facts, build), label(situation, build))
+    )
 
 
-def _pinned(situation: Situation[BuildsOptions], build: Build) -> dict[str, str]:
-    """The base images by their digests, so that every host builds upon the same; one that is unknown by its name."""
-    found: dict[str, str] = {}
-    for argument, base in build.bases.items():
-        image = situation.catalog[ImageQuery(base)]
-        found[argument] = base if isinstance(image, Unavailable) else f"{parse(base).repository_name}@{image.digest}"
-    return found
-
-
-def _is_built(situation: Situation[BuildsOptions], build: Build, wanted: str) -> bool:
-    """Made from the same; where a registry can't tell what the base is now, that is no reason to build it again."""
-    have, ask = _built(situation.facts, build).partition("."), wanted.partition(".")
-    unknown = any(isinstance(situation.catalog[ImageQuery(base)], Unavailable) for base in build.bases.values())
-    return have == ask or (unknown and have[0] == ask[0])
-
-
-def _built(facts: Facts, build: Build) -> str:
-    image = facts[DAEMON].has(parse(build.tag).familiar)
-    return image.built if image else ""
-
-
-def _context(situation: Situation[BuildsOptions], build: Build) -> Context:
-    context = situation.catalog[context_of(build)]
-    if isinstance(context, Unavailable):
-        raise AssertionError("refused before")
-    return context
+# ── what must not or can't be ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _refused(situation: Situation[BuildsOptions], build: Build) -> Blocked | None:
@@ -203,7 +109,18 @@ def _bits(here: str) -> str:
 
 
 def _impossible(situation: Situation[BuildsOptions], build: Build) -> Blocked | None:
-    return _no_base(situation, build) or _no_memory(situation.facts, build)
+    if refused := _no_base(situation, build):
+        return refused
+    if build.where == "laptop":
+        builder = situation.catalog[BuilderQuery()]
+        return Blocked(f"{build.tag}: {builder.why}", builder.hint) if isinstance(builder, Unavailable) else None
+    lacking = _no_memory(situation.facts, build)
+    if lacking and build.where == "each":
+        return Blocked(
+            f"building {build.tag} takes {build.memory} MiB, and {lacking}",
+            "Give it swap, or let a larger host of the fleet build it: where: fleet beside its tag.",
+        )
+    return None
 
 
 def _no_base(situation: Situation[BuildsOptions], build: Build) -> Blocked | None:
@@ -221,21 +138,43 @@ def _no_base(situation: Situation[BuildsOptions], build: Build) -> Blocked | Non
     return None
 
 
-def _no_memory(facts: Facts, build: Build) -> Blocked | None:
+def _no_memory(facts: Facts, build: Build) -> str:
+    """Why this host is too small to build it; empty when it is not."""
     board = facts[BOARD]
     has = (board.memory_kib + board.swap_kib) // 1024
     if not build.memory or has >= build.memory or not board.memory_kib:
-        return None
-    return Blocked(
-        f"building {build.tag} takes {build.memory} MiB, and the host has {has} MiB of memory and swap",
-        "Give it swap, or build it on a larger machine and bring it here: fleet images push IMAGE HOST.",
-    )
+        return ""
+    return f"the host has {has} MiB of memory and swap"
 
 
-def _change(situation: Situation[BuildsOptions], wanting: list[Build], digests: dict[str, str]) -> Change:
-    facts = situation.facts
-    actions = tuple(a for build in wanting for a in _actions(situation, build, digests[build.tag]))
-    images = [Image((parse(b.tag).familiar,), (), platform(facts).image_platform, built=digests[b.tag]) for b in wanting]
+# ── registries ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """The registry could not be asked: no reason to push what is built already."""
+
+    text: str
+
+
+def _push(situation: Situation[BuildsOptions], build: Build, *, wanted: bool) -> bool | _Unknown | Blocked:
+    """Whether it is to be pushed for this host's platform; ``wanted``: it has to be built first."""
+    found = situation.catalog[pushed_query(situation.facts, build)]
+    if isinstance(found, Unavailable):
+        return wanted or _Unknown(f"whether {build.tag} is pushed can't be told: {found.why}")
+    if found.refused:
+        return wanted or Blocked(f"whether {build.tag} is pushed can't be told: {found.refused}", found.hint)
+    there = label_of(found, platform(situation.facts).image_platform)
+    return not is_same(situation, build, there, label(situation, build))
+
+
+# ── the change ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _change(situation: Situation[BuildsOptions], due: list[_Due]) -> Change:
+    here = platform(situation.facts).image_platform
+    todo = tuple(action for each in due for action in _actions(situation, each, here))
+    images = [Image((parse(d.build.tag).familiar,), (), here, built=d.label) for d in due if d.build_it]
 
     def after(later: Facts) -> Facts:
         daemon = later[DAEMON]
@@ -243,32 +182,40 @@ def _change(situation: Situation[BuildsOptions], wanting: list[Build], digests: 
             daemon = daemon.without(image.tags[0]).plus(image)
         return later.but(DAEMON, daemon)
 
-    return Change(f"build {', '.join(b.tag for b in wanting)}", actions, after=after)
+    why = "; ".join(words for each in due for words in _why(situation.facts, each, here))
+    laptops = [d.build.tag for d in due if d.build_it and d.build.where == "laptop"]
+    return Change(why, todo, after=after, warnings=_warnings(situation, laptops, here))
 
 
-def _actions(situation: Situation[BuildsOptions], build: Build, built: str) -> tuple[Action, ...]:
-    folder = f"{CONTEXTS}/{hashlib.sha256(parse(build.tag).familiar.encode()).hexdigest()[:16]}"
+def _actions(situation: Situation[BuildsOptions], due: _Due, here: str) -> Iterator[Action]:
+    if due.build_it:
+        yield from actions(situation, due.build, due.label, here, _no_memory(situation.facts, due.build))
+    if due.push_it:
+        yield push(situation.facts, due.build, due.label, here)
+
+
+def _why(facts: Facts, due: _Due, here: str) -> Iterator[str]:
+    tag, where = due.build.tag, due.build.where
+    if due.build_it and where == "laptop":
+        yield f"build {tag} for {here} on this machine and send it"
+    elif due.build_it and where == "fleet":
+        there = f"from the host that builds it for {here}"
+        yield f"take {tag} {there}" if _no_memory(facts, due.build) else f"build {tag}, or take it {there}"
+    elif due.build_it:
+        yield f"build {tag}"
+    if due.push_it:
+        yield f"push {tag} for {here}"
+
+
+def _warnings(situation: Situation[BuildsOptions], laptops: list[str], here: str) -> tuple[str, ...]:
+    """A Dockerfile that compiles for others (docs.docker.com/build/building/multi-platform, "Cross-compilation") needs
+    nothing of the builder, so that a platform which it does not list is no reason to refuse."""
+    builder = situation.catalog[BuilderQuery()] if laptops else None
+    listed = () if builder is None or isinstance(builder, Unavailable) else builder.platforms
+    if not listed or any(fits(offered, here) for offered in listed):
+        return ()
+    emulate = f"docker run --privileged --rm tonistiigi/binfmt --install {here.split('/')[1]}"
     return (
-        SendContext(build.tag, build.context, build.dockerfile, _context(situation, build).digest, folder),
-        Run(f"build {build.tag}", _script(build, folder, built, _pinned(situation, build)), timeout=build.timeout),
+        f"docker buildx on this machine runs nothing for {here}, so RUN fails there for {', '.join(laptops)}"
+        f" (to emulate it: {emulate})",
     )
-
-
-def _script(build: Build, folder: str, built: str, bases: dict[str, str]) -> str:
-    """`docker build`, with its progress as lines. Without attestations an image is one manifest in both image stores
-    (docs.docker.com/build/metadata/attestations)."""
-    arguments = [f"--build-arg={name}={value}" for name, value in sorted({**build.args, **bases}.items())]
-    target = [f"--target={build.target}"] if build.target else []
-    command = words(
-        *DOCKER,
-        "build",
-        f"--tag={build.tag}",
-        f"--label={BUILT}={built}",
-        f"--network={build.network}",
-        f"--file={folder}/{build.dockerfile}",
-        *arguments,
-        *target,
-        "--",
-        folder,
-    )
-    return f"export BUILDX_NO_DEFAULT_ATTESTATIONS=1 BUILDKIT_PROGRESS=plain DOCKER_BUILDKIT=1\ncd {quote(folder)}\n{command}"

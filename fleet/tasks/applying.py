@@ -15,6 +15,8 @@ from fleet.job import Job
 from fleet.model import (
     Action,
     Blocked,
+    BuildAndSend,
+    BuildOrTake,
     Change,
     Done,
     Download,
@@ -24,6 +26,7 @@ from fleet.model import (
     Outcome,
     Plan,
     Planned,
+    PushImage,
     Reboot,
     Reconnect,
     Remove,
@@ -41,6 +44,7 @@ from fleet.queries import SecretQuery
 from fleet.remote import execute, stage, upload
 from fleet.shell import check_unchanged, place_file, quote, script_of, write_file
 from fleet.steps import STEPS
+from fleet.tasks import building
 from fleet.tasks.contexts import send_context
 from fleet.tasks.fab import reconnect
 from fleet.tasks.rebooting import reboot
@@ -147,6 +151,12 @@ def _perform(c: Any, job: Job, step: str, action: Action, stale: dict[str, None]
                 from fleet.tasks.pushing import bring  # rare, and it needs tarfile and more
 
                 bring(c, job, action)
+            case BuildOrTake():
+                building.build_or_take(c, job, action, lambda part: _perform(c, job, step, part))
+            case BuildAndSend():
+                building.build_and_send(c, job, action)
+            case PushImage():
+                building.push(job, action, lambda part: _perform(c, job, step, part))
             case Login():
                 log_in(c, job, action)
             case Reconnect():

@@ -26,9 +26,7 @@ _SEND_SECONDS = 3600
 
 def send_context(c: Any, action: SendContext, as_root: AsRoot, say: Callable[[str], None]) -> None:
     """Make the host's folder the same as the laptop's; RemoteError when it is another one than the plan saw."""
-    if context(ContextQuery(action.folder, action.dockerfile)).digest != action.digest:
-        raise RemoteError(f"{action.folder} has changed since the plan was made", "Run again: the plan is made anew.")
-    wanted = {entry.path: entry for entry in entries(action.folder, action.dockerfile)}
+    wanted = {entry.path: entry for entry in _planned(action)}
     there = _listing(as_root, action.to)
     gone = [path for path, entry in there.items() if path not in wanted or wanted[path].kind != entry.kind]
     lacking = [entry for path, entry in wanted.items() if path not in there or there[path].line != entry.line]
@@ -36,6 +34,17 @@ def send_context(c: Any, action: SendContext, as_root: AsRoot, say: Callable[[st
         say(f"{action.folder}: {len(lacking)} of {len(wanted)} to send, {len(gone)} to remove")
         _change(c, action, as_root, gone, lacking)
         _check(action, wanted, _listing(as_root, action.to))
+
+
+def write_context(action: SendContext, archive: Path) -> None:
+    """The context as a gzipped tar on the laptop; RemoteError when it is another one than the plan saw."""
+    _pack(archive, Path(action.folder), _planned(action))
+
+
+def _planned(action: SendContext) -> tuple[Entry, ...]:
+    if context(ContextQuery(action.folder, action.dockerfile)).digest != action.digest:
+        raise RemoteError(f"{action.folder} has changed since the plan was made", "Run again: the plan is made anew.")
+    return entries(action.folder, action.dockerfile)
 
 
 def _listing(as_root: AsRoot, folder: str) -> dict[str, Entry]:

@@ -14,9 +14,9 @@ from fleet.errors import NotSelected, PlanError, SudoError
 from fleet.facts import MACHINE, ROOT_WAYS, SUDO
 from fleet.facts.accounts import NEEDS_PASSWORD, no_root
 from fleet.job import Job
-from fleet.model import Catalog, Facts, Options, Plan, Probe
+from fleet.model import Catalog, Facts, Options, Plan, Probe, Query
 from fleet.plan import saved as saved_room
-from fleet.queries import SwarmQuery
+from fleet.queries import PushedQuery, SwarmQuery
 from fleet.remote import probe as remote_probe
 from fleet.remote import way_of
 from fleet.shell import Secret
@@ -82,9 +82,13 @@ def propose_with(job: Job, before: Proposal, options: Mapping[str, Options]) -> 
 
 def propose_again(job: Job, facts: Facts, before: Proposal) -> Proposal:
     """The plan from newer facts, for the same options and with what the network has said already."""
-    known = {query: answer for query, answer in before.catalog.answers.items() if not isinstance(query, SwarmQuery)}
+    known = {query: answer for query, answer in before.catalog.answers.items() if not isinstance(query, _CHANGED)}
     again = _built(job, facts, before.options, Catalog(known), fresh=True)
     return replace(again, plan=replace(again.plan, unmet=before.plan.unmet))
+
+
+_CHANGED = (SwarmQuery, PushedQuery)
+"""What a plan may change itself, so that it is asked again after it."""
 
 
 def _built(job: Job, facts: Facts, options: Mapping[str, Options], catalog: Catalog, fresh: bool = False) -> Proposal:
@@ -96,13 +100,15 @@ def _built(job: Job, facts: Facts, options: Mapping[str, Options], catalog: Cata
         if isinstance(found, Plan):
             return Proposal(replace(found, unmet=job.unmet), catalog, options, facts)
         job.run.stop.check()
-        of_hosts = [query for query in found.queries if isinstance(query, SwarmQuery)]
-        catalog = job.run.resolver.resolve([query for query in found.queries if query not in of_hosts], catalog)
-        catalog = Catalog({**catalog.answers, **{query: _swarm(job, query, fresh) for query in of_hosts}})
+        own = [query for query in found.queries if isinstance(query, SwarmQuery) or (fresh and isinstance(query, _CHANGED))]
+        catalog = job.run.resolver.resolve([query for query in found.queries if query not in own], catalog)
+        catalog = Catalog({**catalog.answers, **{query: _answer(job, query, fresh) for query in own}})
 
 
-def _swarm(job: Job, query: SwarmQuery, fresh: bool) -> object:
-    """One host is asked for all of them; and again once something has been changed."""
+def _answer(job: Job, query: Query[Any], fresh: bool) -> object:
+    """Of a Swarm one host is asked for all of them; and again once something has been changed."""
+    if not isinstance(query, SwarmQuery):
+        return job.run.resolver.anew(query)
     return swarming.look(job, query) if fresh else job.run.shared.get(query, lambda: swarming.look(job, query))
 
 

@@ -15,7 +15,7 @@ from fleet.model import Blocked, Change, Done, HostReport, Outcome, Satisfied, S
 from fleet.plan import saved as saved_room
 from fleet.remote import execute, round_trip
 from fleet.shell import quote
-from fleet.tasks import applying, probing, proving
+from fleet.tasks import applying, building, probing, proving
 from fleet.tasks.fab import reconnect
 from fleet.tasks.probing import Proposal
 
@@ -52,6 +52,7 @@ def provision(c: Any, job: Job) -> HostReport:
     """Probe, plan, apply, probe again, prove. A host that is as wanted costs the first probe alone."""
     proposal = _propose(c, job)
     job.run.reporter.planned(job.host.name, proposal.plan)
+    building.announce(job, proposal.plan, proposal.facts)
     report = HostReport(job.host.name, plan=proposal.plan, facts=proposal.facts)
     _stage(job, "applying" if proposal.plan.changes else "done")
     report = report.but(steps=applying.apply(c, job, proposal.plan))

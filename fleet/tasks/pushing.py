@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,14 +39,23 @@ def push(c: Any, job: Job, cargo: Cargo, exchange: Exchange | None = None) -> Ho
 def bring(c: Any, job: Job, action: SendImage) -> None:
     """The same as an action of a plan. Raises RemoteError when the archive is another than the plan saw, or it fails."""
     cargo = job.run.cargoes.get(action.name, action.archive)
+    said = send(c, job, cargo, lambda image: action.id in image.ids)
+    job.say(f"{cargo.name}: {said}")
+
+
+def send(c: Any, job: Job, cargo: Cargo, is_meant: Callable[[Packed], bool]) -> str:
+    """Send what is lacking of the image for the host's platform, and say what that was.
+
+    Raises RemoteError when there is none, it is not the one that is meant, or it fails.
+    """
     facts = ask(c, job)
     image = choose(cargo.name, cargo.images(), _platform(facts))
-    if isinstance(image, Blocked) or action.id not in image.ids:
-        raise RemoteError(f"{action.archive} has changed since the plan was made", "Run again: the plan is made anew.")
+    if isinstance(image, Blocked) or not is_meant(image):
+        raise RemoteError(f"{cargo.origin} has changed since the plan was made", "Run again: the plan is made anew.")
     outcome = Sending(c, job, cargo, image).walk(facts)
     if outcome.outcome not in (Outcome.OK, Outcome.CHANGED):
         raise RemoteError(outcome.why, outcome.hint)
-    job.say(f"{cargo.name}: {outcome.why}")
+    return outcome.why
 
 
 def _pushed(c: Any, job: Job, cargo: Cargo, relay: _Relay | None) -> HostReport:
