@@ -42,9 +42,12 @@ def build(
 
 def _run(words: Sequence[str], source: Path | None, target: Path | None, say: Say, timeout: float) -> None:
     """From a file, into a file; what goes to stderr is told line by line."""
-    with open(source or "/dev/null", "rb") as stdin, open(target or "/dev/null", "wb") as stdout:
-        process = subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE)
-        patience = threading.Timer(timeout, process.kill)
+    with (
+        open(source or "/dev/null", "rb") as stdin,
+        open(target or "/dev/null", "wb") as stdout,
+        subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE) as process,
+    ):
+        patience = threading.Timer(timeout, process.terminate)  # docker tells its plugin buildx to end, too
         patience.start()
         said = _told(process.stderr, say)
         code = process.wait()
