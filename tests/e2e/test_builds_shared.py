@@ -10,48 +10,73 @@ import pytest
 
 from tests.lab.host import Host
 from tests.support import builds
-from tests.support.ask import blocked
+from tests.support.ask import blocked, step
 from tests.support.project import Project
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
+REGISTRY = "docker run -d --name registry --network host -e OTEL_TRACES_EXPORTER=none registry:3"
 PROVISION = ("provision", "--all", "--recipe", "shop", "--json")
 
 
+def platforms(host: Host, tag: str) -> set[str]:
+    """What buildx says that a tag of the host's own registry has."""
+    said = host.exec(["docker", "buildx", "imagetools", "inspect", f"localhost:5000/{tag}"]).stdout
+    return set(re.findall(r"Platform: +(\S+)", said))
+
+
+def push_another_platform(host: Host, built: str) -> None:
+    """Put an arm64 image with this label into the host's own registry, as an arm64 host would."""
+    image = "localhost:5000/shop/web:1-arm64"
+    dockerfile = f"FROM scratch\nLABEL io.github.fleet.built={built}\nCOPY hostname /\n"
+    build = ["docker", "buildx", "build", "--platform=linux/arm64", "--provenance=false", "--load", "-t", image, "-f-", "/etc"]
+    host.exec(build, stdin=dockerfile)
+    host.exec(["docker", "push", "-q", image])
+
+
 def test_one_host_builds_for_the_others(converged: Callable[..., Host], project: Project) -> None:
-    """One build for three hosts; none the second time, nor for a host that lost it; when the best fails, the next builds."""
+    """One build for three hosts, pushed once and joined with the other platform's; none the second time, nor for a host and
+    a registry that have lost it; when the best host fails, the next one builds."""
     hosts = first, second, third = [converged(name=f"pi-{letter}") for letter in "abc"]
     project.inventory(hosts)
+    first.exec(REGISTRY)
+    place = f"{first.address}:5000"
+    tag = f"{place}/shop/web:1"
     builds.write(project)
-    builds.recipe(project, where="fleet")
+    builds.recipe(project, tag=tag, where="fleet", push=True, daemon={"insecure_registries": [place]})
 
+    plan = project.fleet("plan", "pi-a", "--recipe", "shop", "--json").hosts()["pi-a"]["plan"]
+    push_another_platform(first, next(a["built"] for step in plan["steps"] for a in step.get("actions", ()) if "built" in a))
     done = project.fleet(*PROVISION)
     assert done.code == 0, done
-    assert {tuple(done.changed(host.name)) for host in hosts} == {("builds",)}, done
-    assert "pi-a: builds shop/web:1 for linux/amd64" in done.err
-    assert done.err.count(": builds shop/web:1") == 1, done
-    one = {builds.build(host) for host in hosts}
-    assert len(one) == 1
+    assert {tuple(done.changed(host.name)) for host in hosts} == {("daemon", "builds")}, done
+    assert f"pi-a: builds {tag} for linux/amd64" in done.err
+    assert done.err.count(f": builds {tag}") == 1, done
+    [one] = {builds.build(host, tag) for host in hosts}
+    assert platforms(first, "shop/web:1") == {"linux/amd64", "linux/arm64"}
+    assert "web:1-amd64" not in first.exec("docker images").stdout
     again = project.fleet(*PROVISION)
     assert [again.changed(host.name) for host in hosts] == [[], [], []]
 
-    first.exec("docker rmi shop/web:1")
+    first.exec(f"docker rmi {tag}; docker rm -f -v registry; {REGISTRY}")
+    assert project.fleet("verify", "pi-b", "--recipe", "shop").code == 3
     back = project.fleet(*PROVISION)
-    assert "pi-a: took shop/web:1 from pi-b" in back.err, back
-    assert {builds.build(first)} == one
+    assert f"pi-a: took {tag} from pi-b" in back.err, back
+    assert f": builds {tag}" not in back.err
+    assert builds.build(first, tag) == one
+    assert platforms(first, "shop/web:1") == {"linux/amd64"}
 
     builds.write(project, "second")
     first.exec("mv /var/cache/fleet/contexts /var/cache/fleet/kept; touch /var/cache/fleet/contexts")
     failed = project.fleet(*PROVISION)
     assert failed.code == 1, failed
-    assert "failed" in failed.steps("pi-a")["builds"], failed
-    assert "pi-b: builds shop/web:1" in failed.err, failed
-    assert builds.build(second) == builds.build(third) != builds.build(first)
+    assert step(failed, first, "builds")["outcome"] == "failed", failed
+    assert f"pi-b: builds {tag}" in failed.err, failed
+    assert builds.build(second, tag) == builds.build(third, tag) != one == builds.build(first, tag)
     first.exec("rm /var/cache/fleet/contexts")
     mended = project.fleet(*PROVISION)
-    assert mended.changed("pi-a") == ["builds"], mended
-    assert builds.build(first) == builds.build(third)
-    assert project.fleet("verify", "--all", "--recipe", "shop").code == 0
+    assert [mended.changed(host.name) for host in hosts] == [["builds"], [], []], mended
+    assert builds.build(first, tag) == builds.build(third, tag)
 
 
 def test_the_laptop_builds_for_all(converged: Callable[..., Host], project: Project) -> None:
@@ -80,49 +105,3 @@ def test_the_laptop_builds_for_all(converged: Callable[..., Host], project: Proj
             laptop.write("/etc/docker/daemon.json", '{"features": {"containerd-snapshotter": true}}')
             laptop.exec("systemctl restart docker")
     assert project.fleet(*PROVISION, PATH="/usr/bin:/bin").changed("pi-a") == []
-
-
-def platforms(host: Host, tag: str) -> set[str]:
-    """What buildx says that a tag of the host's own registry has."""
-    said = host.exec(["docker", "buildx", "imagetools", "inspect", f"localhost:5000/{tag}"]).stdout
-    return set(re.findall(r"Platform: +(\S+)", said))
-
-
-def test_a_registry_gets_each_platform_once(converged: Callable[..., Host], project: Project) -> None:
-    """Built once, pushed once, joined with the platform that was made from the same; what the registry lost is pushed again."""
-    first, second = [converged(name=f"pi-{letter}") for letter in "ab"]
-    project.inventory([first, second])
-    registry = "docker run -d --name registry --network host -e OTEL_TRACES_EXPORTER=none registry:3"
-    first.exec(registry)
-    place = f"{first.address}:5000"
-    builds.write(project)
-    image = {
-        "tag": f"{place}/shop/web:1",
-        "context": "context",
-        "bases": {"BASE": "busybox:1.35"},
-        "where": "fleet",
-        "push": True,
-    }
-    project.recipe("shop/recipe", daemon={"insecure_registries": [place]}, builds={"images": [image]})
-
-    planned = project.fleet("plan", "pi-a", "--recipe", "shop", "--json")
-    actions = [a for step in planned.hosts()["pi-a"]["plan"]["steps"] for a in step.get("actions", ())]
-    built = next(a["built"] for a in actions if a["action"] == "pushimage")
-    made = f"printf 'FROM scratch\nLABEL io.github.fleet.built={built}\nCOPY hostname /\n' | docker buildx build -f - /etc"
-    first.exec(f"cd /etc && {made} --platform linux/arm64 --provenance=false -t localhost:5000/shop/web:1-arm64 --load")
-    first.exec("docker push -q localhost:5000/shop/web:1-arm64")
-
-    done = project.fleet(*PROVISION)
-    assert done.code == 0, done
-    assert [done.changed(host.name) for host in (first, second)] == [["daemon", "builds"]] * 2
-    assert platforms(first, "shop/web:1") == {"linux/amd64", "linux/arm64"}
-    again = project.fleet(*PROVISION)
-    assert [again.changed(host.name) for host in (first, second)] == [[], []]
-    assert "web:1-amd64" not in first.exec("docker images").stdout
-
-    first.exec(f"docker rm -f -v registry; {registry}")
-    assert project.fleet("verify", "--all", "--recipe", "shop").code == 3
-    lost = project.fleet(*PROVISION)
-    assert [lost.changed(host.name) for host in (first, second)] == [["builds"]] * 2, lost
-    assert ": builds " not in lost.err
-    assert platforms(first, "shop/web:1") == {"linux/amd64"}

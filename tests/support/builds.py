@@ -28,10 +28,10 @@ def write(project: Project, word: str = "first") -> Path:
     return folder
 
 
-def recipe(project: Project, **options: Any) -> None:
-    """The recipe `shop`, which builds it."""
+def recipe(project: Project, *, daemon: dict[str, Any] | None = None, **options: Any) -> None:
+    """The recipe `shop`, which builds it; ``daemon`` are settings of Docker's, if any."""
     image = {"tag": TAG, "context": "context", "bases": {"BASE": "busybox:1.35"}, **options}
-    project.recipe("shop/recipe", builds={"images": [image]})
+    project.recipe("shop/recipe", builds={"images": [image]}, **({"daemon": daemon} if daemon else {}))
 
 
 def build(host: Host, tag: str = TAG) -> str:
