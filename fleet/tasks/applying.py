@@ -152,11 +152,11 @@ def _perform(c: Any, job: Job, step: str, action: Action, stale: dict[str, None]
 
                 bring(c, job, action)
             case BuildOrTake():
-                building.build_or_take(c, job, action, lambda part: _perform(c, job, step, part))
+                building.build_or_take(c, job, action, lambda part: _perform(c, job, step, part, stale))
             case BuildAndSend():
                 building.build_and_send(c, job, action)
             case PushImage():
-                building.push(job, action, lambda part: _perform(c, job, step, part))
+                building.push(job, action, lambda part: _perform(c, job, step, part, stale))
             case Login():
                 log_in(c, job, action)
             case Reconnect():
