@@ -122,6 +122,17 @@ def stack_down(run: Run, hosts: Sequence[Host], stack: str) -> Report:
     return walk(run, hosts, Verb("down", "stack-down", {"stack": stack}, _found_somewhere))
 
 
+def availability(run: Run, hosts: Sequence[Host], verb: str, wanted: str, manager: str, timeout: int) -> Report:
+    """`fleet swarm drain`, `pause` and `activate`."""
+    given = {"availability": wanted, "manager": manager, "timeout": timeout}
+    return walk(run, hosts, Verb(verb, "swarm-availability", given))
+
+
+def leave(run: Run, hosts: Sequence[Host], manager: str, *, end: bool, timeout: int) -> Report:
+    """`fleet swarm leave`."""
+    return walk(run, hosts, Verb("leave", "swarm-leave", {"manager": manager, "end": end, "timeout": timeout}))
+
+
 def push(run: Run, hosts: Sequence[Host], cargo: Cargo, *, relay: bool = False) -> Report:
     """`fleet images push`: an image to every host, as far as it is not there; with ``relay``, from host to host."""
     at_once = min(len(hosts), run.parallel, run.batch or len(hosts))

@@ -19,7 +19,7 @@ from fleet.errors import FileError, FleetError, Interrupted, UsageError
 
 VERBS = (
     *("init", "inventory", "hosts", "facts", "doctor", "plan", "provision", "verify", "validate"),
-    *("images", "stacks", "run", "ps", "logs", "exec", "top", "docker", "context", "recipes", "schema"),
+    *("images", "stacks", "swarm", "run", "ps", "logs", "exec", "top", "docker", "context", "recipes", "schema"),
 )
 """In the order of `fleet --help`; each is a module of this folder that has a typer app of one command.
 

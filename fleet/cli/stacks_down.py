@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from fleet.cli.asking import is_sure
 from fleet.cli.options import Login, Which, command
 from fleet.cli.session import Session
-from fleet.console import tell_note, tell_question
+from fleet.console import tell_note
 from fleet.errors import UsageError
 
 StackName = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="The stack's name.")]
@@ -33,7 +32,7 @@ def down(
 
     check_name(name, "down")
     prepared = prepare(session, which, login)
-    if not yes and not _is_sure(session, f"Stop {name} and take it away", [host.name for host in prepared.hosts]):
+    if not yes and not is_sure(session, f"Stop {name} and take it away, though its volumes stay,", prepared.hosts):
         tell_note(session.screen, "nothing was done")
         return 1
     return prepared.finish(stages.stack_down(prepared.run, prepared.hosts, name), tell_end)
@@ -47,14 +46,6 @@ def check_name(name: str, command: str) -> None:
         raise UsageError(
             f"{name!r} can't be the name of a stack", f"fleet stacks {command} NAME HOSTS; `fleet stacks --all` lists them"
         )
-
-
-def _is_sure(session: Session, deed: str, hosts: Sequence[str]) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError("this asks first, and there is no terminal to ask on", "say that it is meant: --yes")
-    several = f", on {len(hosts)} hosts" if len(hosts) > 6 else f", on {', '.join(hosts)}"
-    tell_question(session.screen, f"{deed}{several}? Volumes stay. [y/N]")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 app = command(down)

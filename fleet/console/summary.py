@@ -13,7 +13,7 @@ from fleet.model import HostReport, Outcome, Result, StepOutcome
 from fleet.report import bad_steps, changes_of, count, reason_of, result_of
 
 _BAD = (Result.FAILED, Result.BLOCKED, Result.UNREACHABLE)
-_DEEDS = ("push", "rollback", "down")
+_DEEDS = ("push", "rollback", "down", "drain", "pause", "activate", "leave")
 """Verbs that do one thing, which can be said in a line."""
 
 

@@ -195,6 +195,19 @@ class EnterSwarm:
     timeout: int = 600
 
 
+@dataclass(frozen=True, slots=True)
+class LeaveSwarm:
+    """Take the host out of its Swarm: drained, a manager demoted, and forgotten by the managers that stay.
+
+    ``manager`` is a host of the inventory that may be one of those. ``end`` allows the last manager to leave, which ends
+    the Swarm. ``timeout`` is how many seconds the tasks have to go elsewhere.
+    """
+
+    manager: str
+    end: bool = False
+    timeout: int = 120
+
+
 Action = (
     Run
     | Write
@@ -207,6 +220,7 @@ Action = (
     | PushImage
     | Login
     | EnterSwarm
+    | LeaveSwarm
     | Reconnect
     | Reboot
 )
@@ -235,6 +249,8 @@ def title_of(action: Action) -> str:
             return f"push {tag} for {platform}"
         case EnterSwarm(manager):
             return f"{'join' if action.join else 'be as wanted in'} the Swarm of {manager}"
+        case LeaveSwarm():
+            return "leave the Swarm"
         case Login(registry, user):
             return f"log in at {registry} as {user}"
         case Reconnect(why):

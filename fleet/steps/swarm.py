@@ -18,6 +18,7 @@ from fleet.model import (
     Change,
     EnterSwarm,
     Facts,
+    LeaveSwarm,
     Options,
     Query,
     Run,
@@ -55,6 +56,10 @@ def _advertised(text: str) -> str:
 class SwarmOptions(Options):
     """Which Swarm, and as what (docs.docker.com/engine/swarm)."""
 
+    state: Literal["present", "absent"] = Field(
+        "present", description="absent: it leaves the Swarm, drained; a manager is demoted first."
+    )
+    end: bool = Field(False, description="With state: absent, let the last manager leave too, which ends the Swarm.")
     manager: HostName | None = Field(None, description="The host of the inventory that begins the Swarm, and lets others in.")
     role: Literal["manager", "worker"] = Field("worker", description="Of this host; the one named as manager always is one.")
     availability: Literal["active", "pause", "drain"] = Field(
@@ -79,26 +84,50 @@ class SwarmStep(Step[SwarmOptions]):
     options = SwarmOptions
 
     def queries(self, facts: Facts, options: SwarmOptions) -> tuple[Query[object], ...]:
-        """What the manager says, always: labels and roles are known to managers alone."""
-        return (SwarmQuery(options.manager),) if options.manager else ()
+        """What the manager says: labels and roles are known to managers alone. Who is out and stays out needs none."""
+        is_out = options.state == "absent" and _member(facts).state == "inactive"
+        return (SwarmQuery(options.manager),) if options.manager and not is_out else ()
 
     def verdict(self, situation: Situation[SwarmOptions]) -> Verdict:
         """Compare what the host is in with what the manager says of it."""
-        options, daemon = situation.options, situation.facts[DAEMON]
+        options, daemon, member = situation.options, situation.facts[DAEMON], _member(situation.facts)
+        if options.state == "absent" and member.state == "inactive":
+            return Satisfied("in no Swarm")
         if not options.manager:
             return Blocked("no manager is named", "Say which host begins the Swarm: swarm: {manager: NAME} in the recipe.")
         answer = situation.catalog[SwarmQuery(options.manager)]
         if isinstance(answer, Unavailable):
             return Blocked(answer.why, answer.hint)
-        member = daemon.info.member if daemon.info else Membership()
         if member.state in ("error", "locked", "pending"):
             return _unwell(member)
+        if options.state == "absent":
+            return _leave(options, answer, member)
         begins = answer.machine_id == situation.facts[MACHINE].machine_id
         if member.state == "active":
             return _node(options, answer, member, begins)
         if daemon.live_restore:
             return Blocked("Docker can't be in a Swarm with live-restore on", "Set daemon: {live_restore: false} in the recipe.")
         return _enter(options, begins)
+
+
+def _member(facts: Facts) -> Membership:
+    info = facts[DAEMON].info
+    return info.member if info else Membership()
+
+
+def _leave(options: SwarmOptions, swarm: Swarm, member: Membership) -> Verdict:
+    node = next((node for node in swarm.nodes if node.id == member.node), None)
+    if node is None:
+        return _elsewhere(options)
+    managers = [each for each in swarm.nodes if each.role == "manager"]
+    if managers == [node] and not options.end:
+        return Blocked(
+            f"it is the last manager: without it the Swarm of {len(swarm.nodes)} nodes is at its end",
+            "Make another host a manager first (swarm: {role: manager}), or allow it: swarm: {state: absent, end: true}.",
+        )
+    how = " (the last manager, so it ends)" if managers == [node] else ", demoted first" if node in managers else ""
+    action = LeaveSwarm(options.manager or "", options.end)
+    return Change(f"leave the Swarm of {options.manager}{how}", (action,))
 
 
 def _unwell(member: Membership) -> Blocked:
@@ -131,15 +160,19 @@ def _has_wishes(options: SwarmOptions) -> bool:
 def _node(options: SwarmOptions, swarm: Swarm, member: Membership, begins: bool) -> Verdict:
     node = next((node for node in swarm.nodes if node.id == member.node), None)
     if node is None:
-        return Blocked(
-            f"it is in another Swarm than {options.manager}",
-            "Let it leave that one first: fleet run HOST --sudo -- docker swarm leave (--force on its last manager)",
-        )
+        return _elsewhere(options)
     role = "manager" if begins else options.role
     differing = _differing(options, node, role)
     if not differing:
         return Satisfied(f"{role}, {node.availability}, {len(swarm.nodes)} nodes")
     return Change(f"in the Swarm: {', '.join(differing)}", (_action(options, role, join=False),))
+
+
+def _elsewhere(options: SwarmOptions) -> Blocked:
+    return Blocked(
+        f"it is in another Swarm than {options.manager}",
+        "Let it leave that one first: fleet run HOST --sudo -- docker swarm leave (--force on its last manager)",
+    )
 
 
 def _differing(options: SwarmOptions, node: SwarmNode, role: str) -> list[str]:

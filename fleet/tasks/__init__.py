@@ -21,8 +21,8 @@ from fabric import task
 from invoke.collection import Collection
 
 from fleet.containers import asking
-from fleet.model import HostReport
-from fleet.tasks import containers, programs, stacking
+from fleet.model import HostReport, LeaveSwarm
+from fleet.tasks import containers, nodes, programs, stacking
 from fleet.tasks.fab import walk
 
 
@@ -129,6 +129,25 @@ def stack_down(c: Any, stack: str) -> HostReport:
     return walk(c, "down", "", lambda c, job: stacking.down(c, job, stack))
 
 
+@task(
+    name="swarm-availability",
+    help={"availability": "active, pause or drain", "manager": "a host that is a manager", "timeout": "seconds for tasks to go"},
+)  # type: ignore[untyped-decorator]
+def swarm_availability(c: Any, availability: str, manager: str = "", timeout: int = 120) -> HostReport:
+    """Drain a node of a Swarm, let it pause, or give it tasks again."""
+    verb = {"active": "activate"}.get(availability, availability)
+    return walk(c, verb, "", lambda c, job: nodes.set_availability(c, job, availability, manager, timeout))
+
+
+@task(
+    name="swarm-leave",
+    help={"manager": "a host that is a manager", "end": "the last manager too", "timeout": "seconds for tasks to go"},
+)  # type: ignore[untyped-decorator]
+def swarm_leave(c: Any, manager: str = "", end: bool = False, timeout: int = 120) -> HostReport:
+    """Take a node out of its Swarm."""
+    return walk(c, "leave", "", lambda c, job: nodes.leave_swarm(c, job, LeaveSwarm(manager, end, timeout)))
+
+
 @task(name="push", help={"image": "its name", "archive": "a file that has it (default: this machine's Docker)"})  # type: ignore[untyped-decorator]
 def push(c: Any, image: str, archive: str = "", cargo: Any = None, exchange: Any = None) -> HostReport:
     """Send an image: only the layers that the host lacks. ``cargo`` is open already, ``exchange`` is the other hosts'."""
@@ -143,7 +162,7 @@ def push(c: Any, image: str, archive: str = "", cargo: Any = None, exchange: Any
 
 TASKS = Collection(
     *(facts, images, plan, provision, verify, doctor, command, ps, logs, top, inside, docker),
-    *(stacks, stack_rollback, stack_down, push),
+    *(stacks, stack_rollback, stack_down, swarm_availability, swarm_leave, push),
 )
 
 __all__ = [
@@ -162,6 +181,8 @@ __all__ = [
     "stack_down",
     "stack_rollback",
     "stacks",
+    "swarm_availability",
+    "swarm_leave",
     "top",
     "verify",
 ]

@@ -22,6 +22,7 @@ from fleet.model import (
     Download,
     EnterSwarm,
     Fed,
+    LeaveSwarm,
     Login,
     Outcome,
     Plan,
@@ -47,6 +48,7 @@ from fleet.steps import STEPS
 from fleet.tasks import building
 from fleet.tasks.contexts import send_context
 from fleet.tasks.fab import reconnect
+from fleet.tasks.nodes import leave
 from fleet.tasks.rebooting import reboot
 from fleet.tasks.registries import log_in
 from fleet.tasks.swarming import enter
@@ -147,6 +149,8 @@ def _perform(c: Any, job: Job, step: str, action: Action, stale: dict[str, None]
                 send_context(c, action, lambda script, timeout: _as_root(c, job, script, timeout), job.say)
             case EnterSwarm():
                 enter(c, job, action)
+            case LeaveSwarm():
+                leave(c, job, action)
             case SendImage():
                 from fleet.tasks.pushing import bring  # rare, and it needs tarfile and more
 

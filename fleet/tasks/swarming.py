@@ -31,14 +31,15 @@ cat /etc/machine-id
 command -v docker >/dev/null && docker info --format '{{json .Swarm}}' 2>/dev/null || exit 0
 docker node ls -q 2>/dev/null | xargs -r docker node inspect --format '{{json .}}'
 """
-_ME = "docker info --format '{{json .Swarm}}'\n"
+ME = "docker info --format '{{json .Swarm}}'\n"
+"""Asks a host for its own place in a Swarm."""
 
 
 def look(job: Job, query: SwarmQuery) -> Swarm | Unavailable:
     """What the manager says of its Swarm; Unavailable, with the reason, when it can't be asked."""
     try:
         with _manager(job, query.manager) as c:
-            return read(_root(c, job, _LOOK).out)
+            return read(as_root(c, job, _LOOK).out)
     except FleetError as error:
         return Unavailable(f"{query.manager}, the Swarm's manager, could not be asked: {error.message}", error.hint)
 
@@ -50,9 +51,9 @@ def read(text: str) -> Swarm:
     return Swarm(machine, member.node, tuple(_node(json.loads(line)) for line in nodes if line) if member.is_manager else ())
 
 
-def _node(said: dict[str, Any]) -> SwarmNode:
-    spec = said["Spec"]
-    return SwarmNode(said["ID"], said["Description"]["Hostname"], spec["Role"], spec["Availability"], spec.get("Labels") or {})
+def _node(told: dict[str, Any]) -> SwarmNode:
+    spec = told["Spec"]
+    return SwarmNode(told["ID"], told["Description"]["Hostname"], spec["Role"], spec["Availability"], spec.get("Labels") or {})
 
 
 def enter(c: Any, job: Job, action: EnterSwarm) -> None:
@@ -63,7 +64,7 @@ def enter(c: Any, job: Job, action: EnterSwarm) -> None:
     with _manager(job, action.manager) as manager:
         if action.join:
             address = _begun(manager, job, action)
-            token = Secret(_said(_root(manager, job, f"docker swarm join-token -q {words(action.role)}"), "a token"))
+            token = Secret(said(as_root(manager, job, f"docker swarm join-token -q {words(action.role)}"), "a token"))
             _join(c, job, action, token, address)
         _update(manager, c, job, action)
 
@@ -72,10 +73,10 @@ def _begun(manager: Any, job: Job, action: EnterSwarm) -> str:
     """Wait until the manager has begun its Swarm, which may be going on right now; its address in it."""
     deadline = time.monotonic() + action.timeout
     while True:
-        done = _root(manager, job, _ME)
-        said = json.loads(done.out or "{}") or {} if done.code == 0 else {}
-        if read_membership(said).is_manager and said.get("NodeAddr"):
-            return _with_port(str(said["NodeAddr"]))
+        done = as_root(manager, job, ME)
+        told = json.loads(done.out or "{}") or {} if done.code == 0 else {}
+        if read_membership(told).is_manager and told.get("NodeAddr"):
+            return _with_port(str(told["NodeAddr"]))
         if time.monotonic() > deadline:
             why = f"{action.manager} has begun no Swarm within {action.timeout} s"
             raise RemoteError(why, f"fleet provision {action.manager}")
@@ -97,7 +98,7 @@ def _join(c: Any, job: Job, action: EnterSwarm, token: Secret, address: str) -> 
     data = json.dumps(body).encode()
     head = f"POST /swarm/join HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n"
     request = f"{head}Connection: close\r\n\r\n".encode() + data
-    done = _root(c, job, "exec docker system dial-stdio", stdin=request, timeout=_JOIN_SECONDS)
+    done = as_root(c, job, "exec docker system dial-stdio", stdin=request, timeout=_JOIN_SECONDS)
     status, _, rest = done.out.partition("\r\n")
     if " 200 " not in f"{status} ":
         raise RemoteError(token.mask(f"the Swarm of {action.manager} was not joined: {_reason(rest, done.err)}"), _JOIN_HINT)
@@ -116,19 +117,24 @@ def _reason(answer: str, err: str) -> str:
 
 def _update(manager: Any, c: Any, job: Job, action: EnterSwarm) -> None:
     """As the manager is to know this host; another change of the same node at the same moment is no reason to fail."""
-    node = read_membership(json.loads(_said(_root(c, job, _ME), "its place in the Swarm"))).node
+    node = read_membership(json.loads(said(as_root(c, job, ME), "its place in the Swarm"))).node
     labels = [word for key, value in action.labels for word in (("--label-add", f"{key}={value}") if value else ())]
     here = f"docker node inspect --format '{{{{range $k, $v := .Spec.Labels}}}}{{{{println $k}}}}{{{{end}}}}' {words(node)}"
     gone = [
         f'{here} | grep -qxF {words(key)} && set -- "$@" --label-rm {words(key)}' for key, value in action.labels if not value
     ]
     update = f'docker node update --role {words(action.role)} --availability {words(action.availability)} "$@" {words(node)}'
-    tries = f"for try in 1 2 3 4 5; do said=$({update} 2>&1) && exit 0; sleep 1; done; printf '%s\\n' \"$said\" >&2; exit 1"
-    done = _root(manager, job, "\n".join((f"set -- {words(*labels)}", *gone, tries)))
-    _said(done, "the change of a node", may_be_silent=True)
+    done = as_root(manager, job, "\n".join((f"set -- {words(*labels)}", *gone, again(update))))
+    said(done, "the change of a node", may_be_silent=True)
 
 
-def _said(done: Done, what: str, *, may_be_silent: bool = False) -> str:
+def again(command: str) -> str:
+    """Sh that runs a change of a node up to five times: another one at the same moment is no reason to fail."""
+    return f"for try in 1 2 3 4 5; do said=$({command} 2>&1) && exit 0; sleep 1; done; printf '%s\\n' \"$said\" >&2; exit 1"
+
+
+def said(done: Done, what: str, *, may_be_silent: bool = False) -> str:
+    """What Docker said; raises RemoteError when it refused."""
     text = done.out.strip()
     if done.code or not (text or may_be_silent):
         raise RemoteError(f"Docker refused {what}: {done.err.strip() or f'exit code {done.code}'}", "Is it a manager still?")
@@ -144,6 +150,6 @@ def _manager(job: Job, name: str) -> Iterator[Any]:
         yield c
 
 
-def _root(c: Any, job: Job, script: str, *, stdin: bytes = b"", timeout: float = _SECONDS) -> Done:
+def as_root(c: Any, job: Job, script: str, *, stdin: bytes = b"", timeout: float = _SECONDS) -> Done:
     """Without a listener: nothing of it, tokens in particular, gets into a log."""
     return execute(c, script, root=True, sudo_password=job.run.sudo.known, timeout=timeout, stdin=stdin, idle=timeout)

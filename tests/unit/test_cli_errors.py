@@ -111,7 +111,7 @@ def test_a_misspelt_command_of_images_is_no_riddle(
 def test_every_verb_has_help(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each option of each verb has a line."""
     for verb in app.VERBS:
-        command = {"inventory": ["import"], "images": ["list"], "stacks": ["list"]}.get(verb, [])
+        command = {"inventory": ["import"], "images": ["list"], "stacks": ["list"], "swarm": ["leave"]}.get(verb, [])
         assert main([verb, *command, "--help"]) == 0
         assert "--json" in capsys.readouterr().out
 

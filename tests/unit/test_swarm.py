@@ -14,7 +14,7 @@ from fleet.facts import MACHINE
 from fleet.facts.daemon import DAEMON
 from fleet.facts.docker_info import Info, Membership
 from fleet.job import Shared
-from fleet.model import Blocked, Catalog, Change, EnterSwarm, Facts, Run, Satisfied, Situation, Unavailable, Verdict
+from fleet.model import Blocked, Catalog, Change, EnterSwarm, Facts, LeaveSwarm, Run, Satisfied, Situation, Unavailable, Verdict
 from fleet.queries import Swarm, SwarmNode, SwarmQuery
 from fleet.steps.swarm import SwarmOptions, SwarmStep
 from fleet.tasks.swarming import read
@@ -90,6 +90,41 @@ def test_what_differs_is_changed(options: dict[str, Any], why: str) -> None:
 def test_a_label_without_a_value_need_not_be_there() -> None:
     """An empty fact, such as the board's model of a PC, is no label."""
     assert isinstance(_verdict(INSIDE, Swarm("other", "n0", (NODE,)), labels={**LABELS, "model": ""}), Satisfied)
+
+
+BOSS, SECOND = replace(NODE, role="manager"), SwarmNode("n2", "pi-2", "manager", "active")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "why"),
+    [
+        ((NODE, SECOND), {}, "leave the Swarm of nas"),
+        ((BOSS, SECOND), {}, "leave the Swarm of nas, demoted first"),
+        ((BOSS,), {"end": True}, "leave the Swarm of nas (the last manager, so it ends)"),
+    ],
+)
+def test_leaving(nodes: tuple[SwarmNode, ...], options: dict[str, Any], why: str) -> None:
+    """A worker as it is, a manager demoted, the last one only when that is allowed."""
+    found = _verdict(INSIDE, Swarm("other", "n0", nodes), state="absent", **options)
+    assert isinstance(found, Change)
+    assert (found.why, found.actions) == (why, (LeaveSwarm("nas", bool(options)),))
+
+
+def test_the_last_manager_does_not_leave() -> None:
+    """The services of all would go with it."""
+    found = _verdict(INSIDE, Swarm("other", "n0", (BOSS, NODE)), state="absent")
+    assert isinstance(found, Blocked)
+    assert "last manager" in found.why
+    assert "end: true" in found.hint
+
+
+def test_who_is_out_stays_out() -> None:
+    """Without a question to the manager, which may be gone; in another Swarm it is left there."""
+    options = SwarmOptions(manager="nas", state="absent")
+    assert SwarmStep().queries(OUTSIDE, options) == ()
+    assert SwarmStep().queries(INSIDE, options) == (SwarmQuery("nas"),)
+    assert SwarmStep().verdict(Situation(OUTSIDE, options, Catalog())) == Satisfied("in no Swarm")
+    assert "another Swarm" in _verdict(INSIDE, Swarm("other"), state="absent").why
 
 
 @pytest.mark.parametrize(
