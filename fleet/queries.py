@@ -216,10 +216,11 @@ class BuilderQuery(Query[Builder]):
 class Pushed:
     """What a registry has under a tag: for each platform, the label of what fleet built it from (empty for another image).
 
-    ``refused`` tells why it can't be looked at, with ``hint``; then nothing is known of it.
+    ``digest`` is that of the whole. ``refused`` tells why it can't be looked at, with ``hint``; then nothing is known of it.
     """
 
     labels: tuple[tuple[str, str], ...] = ()
+    digest: str = ""
     refused: str = ""
     hint: str = ""
 

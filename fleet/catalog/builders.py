@@ -12,6 +12,9 @@ _SECONDS = 30
 _ELSEWHERE = "or let the hosts build: builds: {images: [{…, where: fleet}]}."
 _INSTALL = "Install Docker with its package docker-buildx-plugin on this machine,"
 
+_UNKNOWN = ("is not a docker command", "unknown command")
+"""What docker says of a plugin that is not there, before and since its version 28."""
+
 
 def builder() -> Builder:
     """The builder that `docker buildx build` takes; raises CatalogError when there is none, or it does not work."""
@@ -46,6 +49,6 @@ def _ask(*words: str) -> str:
         raise CatalogError(f"Docker on this machine does not answer within {_SECONDS} s", f"Restart it, {_ELSEWHERE}") from None
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
-        hint = f"{_INSTALL} {_ELSEWHERE}" if "not a docker command" in said else f"Start Docker here, {_ELSEWHERE}"
+        hint = f"{_INSTALL} {_ELSEWHERE}" if any(words in said for words in _UNKNOWN) else f"Start Docker here, {_ELSEWHERE}"
         raise CatalogError(f"`docker {words[0]}` on this machine says: {said}", hint)
     return done.stdout

@@ -13,12 +13,12 @@ from fleet.queries import Pushed, PushedQuery
 def pushed(web: Web, query: PushedQuery) -> Pushed:
     """The label of each platform's image; raises CatalogError when the registry can't be asked."""
     try:
-        found = Registry(web, query.reference, insecure=query.insecure).contents()
+        digest, found = Registry(web, query.reference, insecure=query.insecure).contents()
     except NoImage:
         return Pushed()
     except NoRight as error:
         return Pushed(refused=error.message, hint=error.hint)
-    return Pushed(tuple(sorted((platform_of(config), _label(config)) for config in found)))
+    return Pushed(tuple(sorted((platform_of(config), _label(config)) for config in found)), digest)
 
 
 def _label(config: dict[str, Any]) -> str:

@@ -79,15 +79,15 @@ class Registry:
         )
         return RemoteImage(digest, tuple(dict.fromkeys(p for p in found if p and p != _ATTESTATION)))
 
-    def contents(self) -> list[dict[str, Any]]:
-        """The configuration of each image that the reference names, one for each platform."""
+    def contents(self) -> tuple[str, list[dict[str, Any]]]:
+        """The digest of what the reference names, and the configuration of each image in it, one for each platform."""
         answer = self._get(f"manifests/{self._reference.manifest}")
         manifest = self._json(answer.body)
         entries = manifest.get("manifests")
         if not isinstance(entries, list):
-            return [self._config(manifest)]
+            return self._digest(answer), [self._config(manifest)]
         images = [e for e in entries if isinstance(e, dict) and platform_of(e.get("platform") or {}) not in ("", _ATTESTATION)]
-        return [self._config(self.manifest(str(e.get("digest")))) for e in images]
+        return self._digest(answer), [self._config(self.manifest(str(e.get("digest")))) for e in images]
 
     def head(self) -> Response:
         """Ask for the headers only, which the Hub does not count as a pull; 429 is an answer."""

@@ -10,12 +10,13 @@ from fleet.facts.board import BOARD
 from fleet.facts.daemon import DAEMON, Image
 from fleet.formats.references import fits, parse
 from fleet.model import Action, Blocked, Change, Facts, Query, Satisfied, Situation, Step, Unavailable, Verdict
-from fleet.queries import BuilderQuery, ImageQuery
+from fleet.queries import BuilderQuery, ImageQuery, Pushed
 from fleet.steps.build_actions import actions
 from fleet.steps.build_labels import built, context_of, is_same, label
 from fleet.steps.build_options import Build, BuildsOptions
 from fleet.steps.build_push import label_of, push, pushed_query
 from fleet.steps.platform import platform
+from fleet.steps.pulling import pull
 
 
 class BuildsStep(Step[BuildsOptions]):
@@ -38,7 +39,7 @@ class BuildsStep(Step[BuildsOptions]):
         """Can the laptop build what it has to?"""
         if any(_refused(situation, build) for build in situation.options.images):
             return ()
-        return (BuilderQuery(),) if any(build.where == "laptop" for build in _wanting(situation)) else ()
+        return (BuilderQuery(),) if any(_is_laptops(situation, build) for build in _wanting(situation)) else ()
 
     def images(self, options: BuildsOptions) -> tuple[str, ...]:
         """The base images."""
@@ -58,7 +59,7 @@ class BuildsStep(Step[BuildsOptions]):
         for found in pushes.values():
             if isinstance(found, Blocked):
                 return found
-        due = [_Due(b, label(situation, b), b in wanting, pushes.get(b.tag) is True) for b in images]
+        due = [_Due(b, label(situation, b), b in wanting, pushes.get(b.tag) is True, _at_hand(situation, b)) for b in images]
         due = [each for each in due if each.build_it or each.push_it]
         unknown = tuple(found.text for found in pushes.values() if isinstance(found, _Unknown))
         return _change(situation, due) if due else Satisfied(_in_short(images), unknown)
@@ -72,6 +73,8 @@ class _Due:
     label: str
     build_it: bool
     push_it: bool
+    digest: str
+    """Of what is pulled in place of building it; empty where it is built."""
 
 
 def _in_short(images: tuple[Build, ...]) -> str:
@@ -86,6 +89,19 @@ def _wanting(situation: Situation[BuildsOptions]) -> tuple[Build, ...]:
         for build in situation.options.images
         if not is_same(situation, build, built(situation.facts, build), label(situation, build))
     )
+
+
+def _is_laptops(situation: Situation[BuildsOptions], build: Build) -> bool:
+    return build.where == "laptop" and not _at_hand(situation, build)
+
+
+def _at_hand(situation: Situation[BuildsOptions], build: Build) -> str:
+    """The digest of what its registry has, where that is the image for this host and one that hosts share; else nothing."""
+    found = situation.catalog[pushed_query(situation.facts, build)] if build.push and build.where != "each" else None
+    if not isinstance(found, Pushed):
+        return ""
+    there = label_of(found, platform(situation.facts).image_platform)
+    return found.digest if is_same(situation, build, there, label(situation, build)) else ""
 
 
 # ── what must not or can't be ────────────────────────────────────────────────────────────────────────────────────────
@@ -109,6 +125,8 @@ def _bits(here: str) -> str:
 
 
 def _impossible(situation: Situation[BuildsOptions], build: Build) -> Blocked | None:
+    if _at_hand(situation, build):
+        return None
     if refused := _no_base(situation, build):
         return refused
     if build.where == "laptop":
@@ -183,12 +201,14 @@ def _change(situation: Situation[BuildsOptions], due: list[_Due]) -> Change:
         return later.but(DAEMON, daemon)
 
     why = "; ".join(words for each in due for words in _why(situation.facts, each, here))
-    laptops = [d.build.tag for d in due if d.build_it and d.build.where == "laptop"]
+    laptops = [d.build.tag for d in due if d.build_it and _is_laptops(situation, d.build)]
     return Change(why, todo, after=after, warnings=_warnings(situation, laptops, here))
 
 
 def _actions(situation: Situation[BuildsOptions], due: _Due, here: str) -> Iterator[Action]:
-    if due.build_it:
+    if due.build_it and due.digest:
+        yield pull(due.build.tag, due.digest, here)
+    elif due.build_it:
         yield from actions(situation, due.build, due.label, here, _no_memory(situation.facts, due.build))
     if due.push_it:
         yield push(situation.facts, due.build, due.label, here)
@@ -196,7 +216,9 @@ def _actions(situation: Situation[BuildsOptions], due: _Due, here: str) -> Itera
 
 def _why(facts: Facts, due: _Due, here: str) -> Iterator[str]:
     tag, where = due.build.tag, due.build.where
-    if due.build_it and where == "laptop":
+    if due.build_it and due.digest:
+        yield f"pull {tag}, which is built and pushed"
+    elif due.build_it and where == "laptop":
         yield f"build {tag} for {here} on this machine and send it"
     elif due.build_it and where == "fleet":
         there = f"from the host that builds it for {here}"

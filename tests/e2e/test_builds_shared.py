@@ -58,6 +58,10 @@ def test_one_host_builds_for_the_others(converged: Callable[..., Host], project:
     again = project.fleet(*PROVISION)
     assert [again.changed(host.name) for host in hosts] == [[], [], []]
 
+    third.exec(f"docker rmi {tag}")
+    pulled = project.fleet("provision", "pi-c", "--recipe", "shop", "--json")
+    assert step(pulled, third, "builds")["why"] == f"pull {tag}, which is built and pushed"
+    assert builds.build(third, tag) == one
     first.exec(f"docker rmi {tag}; docker rm -f -v registry; {REGISTRY}")
     assert project.fleet("verify", "pi-b", "--recipe", "shop").code == 3
     back = project.fleet(*PROVISION)

@@ -16,7 +16,7 @@ from fleet.facts.board import BOARD
 from fleet.facts.daemon import DAEMON
 from fleet.facts.docker_info import Info
 from fleet.formats.registries import is_insecure, is_loopback
-from fleet.model import Blocked, BuildAndSend, BuildOrTake, Change, Facts, PushImage, Satisfied, Unavailable, Verdict
+from fleet.model import Blocked, BuildAndSend, BuildOrTake, Change, Facts, PushImage, Run, Satisfied, Unavailable, Verdict
 from fleet.plan.saved import plan_to_data
 from fleet.queries import Builder, BuilderQuery, Pushed, PushedQuery
 from fleet.shipping import buildx
@@ -199,10 +199,12 @@ def test_asking_the_laptops_docker(docker: Path) -> None:
     """The driver docker writes archives when its images are in containerd's store."""
     assert builders.builder().exports
     (docker / "inspect").write_text("Error response from daemon: no\n")
-    (docker / "docker").write_text("#!/bin/sh\necho \"docker: 'buildx' is not a docker command.\" >&2\nexit 1\n")
-    with pytest.raises(CatalogError, match="is not a docker command") as error:
-        builders.builder()
-    assert "docker-buildx-plugin" in error.value.hint
+    for said in ("docker: 'buildx' is not a docker command.", "docker: unknown command: docker buildx"):
+        (docker / "docker").write_text(f'#!/bin/sh\necho "{said}" >&2\nexit 1\n')
+        with pytest.raises(CatalogError) as error:
+            builders.builder()
+        assert said in error.value.message
+        assert "docker-buildx-plugin" in error.value.hint
 
 
 def test_building_into_an_archive(docker: Path) -> None:
@@ -311,10 +313,18 @@ def test_is_it_pushed(answer: object, what: str) -> None:
 
 
 def test_pushed_by_another_host() -> None:
-    """A new host builds its own, and leaves the registry as it is."""
-    found = planned(tag=TAG, push=True, told={PUSHED: Pushed(((ARM64, label()),))})
+    """A new host builds its own, and leaves the registry as it is; one that shares the image pulls it, whoever may build."""
+    told = {PUSHED: Pushed(((ARM64, label()),), "sha256:" + "5" * 64)}
+    found = planned(tag=TAG, push=True, told=told)
     assert isinstance(found, Change)
     assert found.why == f"build {TAG}"
+    for where in ("fleet", "laptop"):
+        found = planned(tag=TAG, push=True, where=where, told=told)
+        assert isinstance(found, Change)
+        assert found.why == f"pull {TAG}, which is built and pushed"
+        [action] = found.actions
+        assert isinstance(action, Run)
+        assert "shop/web@sha256:555" in action.script
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from fleet.catalog import Resolver
 from fleet.model import Unavailable
@@ -18,7 +19,7 @@ def ask(query: PushedQuery = QUERY) -> object:
     return Resolver(timeout=2, deadline=2.5).anew(query)
 
 
-def stored(site: Site, architecture: str, labels: object) -> dict[str, object]:
+def stored(site: Site, architecture: str, labels: object) -> dict[str, Any]:
     """An image in the site's registry, and its entry for an index."""
     config = json.dumps({"os": "linux", "architecture": architecture, "config": {"Labels": labels}}).encode()
     manifest = json.dumps({"schemaVersion": 2, "config": {"digest": digest(config)}, "layers": []}).encode()
@@ -33,14 +34,15 @@ def test_labels_of_all_platforms(https: Site, proxy: Proxy) -> None:
     ours = stored(https, "arm64", {"io.github.fleet.built": "label", "other": "x"})
     theirs = stored(https, "amd64", None)
     proof = {"digest": digest(b"no image"), "platform": {"os": "unknown", "architecture": "unknown"}}
-    https.routes["/v2/team/app/manifests/1"] = Answer(index(ours, theirs, proof))
-    assert ask() == Pushed((("linux/amd64", ""), ("linux/arm64", "label")))
+    whole = index(ours, theirs, proof)
+    https.routes["/v2/team/app/manifests/1"] = Answer(whole)
+    assert ask() == Pushed((("linux/amd64", ""), ("linux/arm64", "label")), digest(whole))
 
 
 def test_a_single_image(https: Site, proxy: Proxy) -> None:
     """Without an index, as long as there is one platform only."""
-    stored(https, "arm64", {"io.github.fleet.built": "label"})
-    assert ask() == Pushed((("linux/arm64", "label"),))
+    entry = stored(https, "arm64", {"io.github.fleet.built": "label"})
+    assert ask() == Pushed((("linux/arm64", "label"),), entry["digest"])
 
 
 def test_not_there_and_no_right(https: Site, proxy: Proxy) -> None:
@@ -58,6 +60,6 @@ def test_not_there_and_no_right(https: Site, proxy: Proxy) -> None:
 def test_without_tls(http: Site, proxy: Proxy) -> None:
     """Only where the query says so."""
     proxy.targets["registry.test"] = http
-    stored(http, "arm64", {})
-    assert ask(PushedQuery("registry.test/team/app:1", insecure=True)) == Pushed((("linux/arm64", ""),))
+    entry = stored(http, "arm64", {})
+    assert ask(PushedQuery("registry.test/team/app:1", insecure=True)) == Pushed((("linux/arm64", ""),), entry["digest"])
     assert isinstance(ask(), Unavailable)
