@@ -63,7 +63,6 @@ def test_one_host_builds_for_the_others(converged: Callable[..., Host], project:
     assert step(pulled, third, "builds")["why"] == f"pull {tag}, which is built and pushed"
     assert builds.build(third, tag) == one
     first.exec(f"docker rmi {tag}; docker rm -f -v registry; {REGISTRY}")
-    assert project.fleet("verify", "pi-b", "--recipe", "shop").code == 3
     back = project.fleet(*PROVISION)
     assert f"pi-a: took {tag} from pi-b" in back.err, back
     assert f": builds {tag}" not in back.err
