@@ -260,6 +260,8 @@ HINTS: Sequence[tuple[str, str]] = (
         "unable to configure the docker daemon",
         "Mend /etc/docker/daemon.json on the host (sudo dockerd --validate tells whether it is right), and run again.",
     ),
+    ("no basic auth credentials", "Let the recipe log root in at that registry: login: {registries: [{registry: …}]}."),
+    ("gave http response to https client", "It has no TLS: name it in daemon: {insecure_registries: [HOST:PORT]}."),
     ("dpkg was interrupted", "On the host: sudo dpkg --configure -a"),
 )
 """Remedies by what apt, dpkg and docker say."""
