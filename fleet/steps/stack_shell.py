@@ -140,6 +140,7 @@ DEPLOY = r"""
 if up; then
   record
   if [ -f "$previous/manifest" ] && [ -z "$(differing "$manifest")" ]; then only_older; else drop_older; fi
+  case $secrets in /run/*) rm -rf "$folder/.secrets.previous" ;; esac  # those that were to be on no disk any more
   exit 0
 fi
 why=$(why)

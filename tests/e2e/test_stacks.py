@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.lab.host import Host
 from tests.support.project import Project, Said
+from tests.support.watch import processes
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -115,8 +117,10 @@ def test_a_secret_stays_one(converged: Callable[..., Host], project: Project) ->
     host.exec("docker rm -f $(docker ps -aq)")
 
     _write(project, COMPOSE.format(port=8000))
-    said = _provision(project)
+    with processes(host, CANARY) as seen:  # the arguments of all hosts' processes
+        said = _provision(project)
     assert said.code == 0, said
+    assert seen == []
     for text in (str(plan), str(echoed), str(said)):
         assert CANARY not in text
     written = [path for path in project.folder.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
@@ -131,6 +135,44 @@ def test_a_secret_stays_one(converged: Callable[..., Host], project: Project) ->
     host.exec("rm -r /run/fleet; docker rm -f web-web-1")
     mended = _provision(project)
     assert mended.changed(host.name) == ["stacks"], mended
+    assert host.exec("docker exec web-web-1 cat /run/secrets/pw").stdout == CANARY
+    _persist(project, host)
+
+
+def _persist(project: Project, host: Host) -> None:
+    """With `persist` it outlives a restart of the daemon and a reboot, in a folder that only root enters; without it
+    again, and it is on no disk."""
+    compose = COMPOSE.format(port=8000).replace("init: true", "init: true\n    restart: always")
+    _write(project, compose, persist=True)
+    with processes(host, CANARY) as seen:
+        assert _provision(project).changed(host.name) == ["stacks"]
+    assert seen == []
+    there = "/opt/fleet/stacks/web/.secrets"
+    assert host.exec(f"stat -c '%a %U' {there} {there}/pw; ls -A /run/fleet/secrets").stdout.splitlines()[:3] == [
+        "700 root",
+        "444 root",
+        "web.previous",
+    ]
+    host.exec("systemctl restart docker")
+    _comes_back(host)
+    host.stop()
+    host.start()
+    host.exec("systemctl is-system-running --wait", check=False)
+    _comes_back(host)
+    again = _provision(project)
+    assert (again.code, again.changed(host.name)) == (0, []), again
+    _write(project, compose)
+    assert _provision(project).changed(host.name) == ["stacks"]
+    assert host.exec("ls -A /opt/fleet/stacks/web /run/fleet/secrets/web").stdout.count("secrets") == 1
+    assert host.exec(f"grep -rls {CANARY} /opt /etc /var /home /root /tmp", check=False).stdout == ""
+
+
+def _comes_back(host: Host) -> None:
+    """The container runs again by itself, and is healthy, with its secret."""
+    ends = time.monotonic() + 60
+    while "(healthy)" not in host.exec("docker ps --filter name=web-web-1", check=False).stdout:
+        assert time.monotonic() < ends, host.exec("docker ps -a; docker inspect web-web-1 | tail -n 60").stdout
+        time.sleep(0.5)
     assert host.exec("docker exec web-web-1 cat /run/secrets/pw").stdout == CANARY
 
 
