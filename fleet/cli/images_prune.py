@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
@@ -10,9 +9,7 @@ import typer
 from fleet.cli.options import Login, Which, command
 from fleet.cli.session import Session
 from fleet.errors import UsageError
-
-_AGE = re.compile(r"(?P<number>[1-9][0-9]{0,4})(?P<unit>[hd])")
-_HOURS = {"h": 1, "d": 24}
+from fleet.formats.ages import AgeError, seconds
 
 
 def prune(
@@ -47,10 +44,10 @@ def _words(unused: bool, older_than: str | None) -> list[str]:
     words = ["image", "prune", "--force", *(["--all"] if unused else [])]
     if older_than is None:
         return words
-    age = _AGE.fullmatch(older_than)
-    if not age:
-        raise UsageError(f"--older-than {older_than!r} is no age", "write a number of hours or days, such as 24h or 30d")
-    return [*words, "--filter", f"until={int(age['number']) * _HOURS[age['unit']]}h"]
+    try:
+        return [*words, "--filter", f"until={seconds(older_than) // 3600}h"]
+    except AgeError as problem:
+        raise UsageError(f"--older-than {problem}", "write a number of hours or days, such as 24h or 30d") from None
 
 
 app = command(prune)

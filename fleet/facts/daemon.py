@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -138,6 +139,10 @@ class Daemon:
     def plus(self, image: Image) -> Daemon:
         """With one more image."""
         return replace(self, images=(*self.images, image))
+
+    def only(self, keep: Callable[[Image], bool]) -> Daemon:
+        """With those images alone."""
+        return replace(self, images=tuple(filter(keep, self.images)))
 
     @property
     def has_mirror(self) -> bool:

@@ -26,6 +26,7 @@ from fleet.steps.login import LoginStep
 from fleet.steps.memory import MemoryStep
 from fleet.steps.modules import ModulesStep
 from fleet.steps.platform import PlatformStep
+from fleet.steps.prune import PruneStep
 from fleet.steps.service import ServiceStep
 from fleet.steps.source import SourceStep
 from fleet.steps.stacks import StacksStep
@@ -55,6 +56,7 @@ STEPS: tuple[Step[Any], ...] = (
     ArchivesStep(),
     BuildsStep(),
     StacksStep(),
+    PruneStep(),
 )
 
 

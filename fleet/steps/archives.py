@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from fleet.facts.daemon import DAEMON, Image
+from fleet.facts.uses import needed
 from fleet.files.fields import refuse
 from fleet.files.problems import show
 from fleet.formats.references import ImageReference, best, parse
@@ -55,7 +56,8 @@ class ArchivesStep(Step[ArchivesOptions]):
             chosen[name] = found
         lacking = [name for name in wanted if not _is_there(situation.facts, name, chosen[name])]
         if not lacking:
-            return Satisfied(f"{len(wanted)} there" if wanted else "none asked for")
+            why = f"{len(wanted)} there" if wanted else "none asked for"
+            return Satisfied(why, after=lambda later: needed(later, *map(_name, wanted)))
         return _change(wanted, {name: chosen[name] for name in lacking})
 
 
@@ -83,6 +85,10 @@ def _is_there(facts: Facts, name: str, image: ArchivedImage) -> bool:
     return held is not None and held.id in image.ids
 
 
+def _name(reference: str) -> str:
+    return parse(reference).familiar
+
+
 def _change(paths: dict[str, str], lacking: dict[str, ArchivedImage]) -> Change:
     actions = tuple(SendImage(name, paths[name], image.ids[0]) for name, image in lacking.items())
 
@@ -91,6 +97,6 @@ def _change(paths: dict[str, str], lacking: dict[str, ArchivedImage]) -> Change:
         for name, image in lacking.items():
             familiar = parse(name).familiar
             daemon = daemon.without(familiar).plus(Image((familiar,), (), image.platform, id=image.ids[0]))
-        return later.but(DAEMON, daemon)
+        return needed(later.but(DAEMON, daemon), *map(_name, paths))
 
     return Change(f"send {', '.join(lacking)}", actions, after=after)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fleet.facts.board import BOARD
 from fleet.facts.daemon import DAEMON, Image
+from fleet.facts.uses import needed
 from fleet.formats.references import fits, parse
 from fleet.model import Action, Blocked, Change, Facts, Query, Satisfied, Situation, Step, Unavailable, Verdict
 from fleet.queries import BuilderQuery, ImageQuery, Pushed
@@ -62,7 +63,10 @@ class BuildsStep(Step[BuildsOptions]):
         due = [_Due(b, label(situation, b), b in wanting, pushes.get(b.tag) is True, _at_hand(situation, b)) for b in images]
         due = [each for each in due if each.build_it or each.push_it]
         unknown = tuple(found.text for found in pushes.values() if isinstance(found, _Unknown))
-        return _change(situation, due) if due else Satisfied(_in_short(images), unknown)
+        names = [parse(build.tag).familiar for build in images]
+        if due:
+            return _change(situation, due, names)
+        return Satisfied(_in_short(images), unknown, after=lambda later: needed(later, *names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,7 @@ def _push(situation: Situation[BuildsOptions], build: Build, *, wanted: bool) ->
 # ── the change ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _change(situation: Situation[BuildsOptions], due: list[_Due]) -> Change:
+def _change(situation: Situation[BuildsOptions], due: list[_Due], names: list[str]) -> Change:
     here = platform(situation.facts).image_platform
     todo = tuple(action for each in due for action in _actions(situation, each, here))
     images = [Image((parse(d.build.tag).familiar,), (), here, built=d.label) for d in due if d.build_it]
@@ -198,7 +202,7 @@ def _change(situation: Situation[BuildsOptions], due: list[_Due]) -> Change:
         daemon = later[DAEMON]
         for image in images:
             daemon = daemon.without(image.tags[0]).plus(image)
-        return later.but(DAEMON, daemon)
+        return needed(later.but(DAEMON, daemon), *names)
 
     why = "; ".join(words for each in due for words in _why(situation.facts, each, here))
     laptops = [d.build.tag for d in due if d.build_it and _is_laptops(situation, d.build)]

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from fleet.facts.daemon import DAEMON, Image
 from fleet.facts.system import DISK
+from fleet.facts.uses import needed
 from fleet.formats.references import HUB, ImageReference, fits, parse
 from fleet.formats.sizes import size
 from fleet.model import Blocked, Change, Facts, Options, Query, Satisfied, Situation, Step, Unavailable, Verdict
@@ -66,8 +67,13 @@ class ImagesStep(Step[ImagesOptions]):
                 return reason
         missing = wanting(situation)
         if not missing:
-            return Satisfied(f"{len(options.pull)} there" if options.pull else "none asked for", tuple(_unlocked(situation)))
+            why = f"{len(options.pull)} there" if options.pull else "none asked for"
+            return Satisfied(why, tuple(_unlocked(situation)), after=lambda later: needed(later, *_names(situation)))
         return _no_room(situation, missing) or _no_quota(situation, missing) or _pull(situation, missing)
+
+
+def _names(situation: Situation[ImagesOptions]) -> tuple[str, ...]:
+    return tuple(parse(reference).familiar for reference in situation.options.pull)
 
 
 def wanting(situation: Situation[ImagesOptions]) -> tuple[str, ...]:
@@ -198,7 +204,7 @@ def _pull(situation: Situation[ImagesOptions], missing: tuple[str, ...]) -> Chan
         for reference, digest in digests.items():
             name, exact = parse(reference).familiar, _exact(reference, digest)
             daemon = daemon.without(name).plus(Image((name,), (exact,), wanted))
-        return later.but(DAEMON, daemon)
+        return needed(later.but(DAEMON, daemon), *_names(situation))
 
     return Change("; ".join(_what(situation, r, digest) for r, digest in digests.items()), actions, after=pulled)
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from fleet.facts.daemon import DAEMON
 from fleet.facts.stacks import BACK, Container, Stack
 from fleet.formats.limits import not_held
-from fleet.formats.references import parse
 from fleet.model import Facts
-from fleet.steps.stack_files import Pin
+from fleet.steps.stack_files import Pin, names_of
 from fleet.steps.stack_options import StackOptions
 
 
@@ -30,6 +29,11 @@ def _why(there: Stack | None, files: Mapping[str, str], stack: StackOptions) -> 
     if set(stack.secrets) - set(there.secrets):
         return "its secrets are gone, as after a reboot: bring them again"
     return ""
+
+
+def is_renewed(facts: Facts, there: Stack, stack: StackOptions, files: Mapping[str, str], images: Mapping[str, Pin]) -> bool:
+    """True when its files or images become others, so that the host keeps what was; what is only mended is not kept."""
+    return dict(there.files) != dict(files) or any(_outdated(facts, there, stack, images))
 
 
 def named(file: str) -> str:
@@ -72,8 +76,7 @@ def _outdated(facts: Facts, there: Stack, stack: StackOptions, images: Mapping[s
     """Services, with the names of their images, that run another image than their name stands for on the host by now:
     it was pulled, pushed, built or sent anew."""
     for service in stack.compose.services:
-        pin = images.get(service.image, Pin()) if not service.own_platform else Pin()
-        named = facts[DAEMON].has(pin.exact or parse(service.image).familiar)
+        named = facts[DAEMON].has(names_of(service, images)[-1])
         if named and named.id and any(c.image not in ("", named.id) for c in there.of(service.name)):
             yield service.name, service.image
 

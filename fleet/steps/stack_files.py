@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleet.facts.daemon import DAEMON
+from fleet.files.composing import Service
 from fleet.formats.references import parse
 from fleet.model import Facts, Situation
 from fleet.queries import ImageQuery, RemoteImage
@@ -49,6 +50,12 @@ def what_images_are(situation: Situation[StacksOptions], stack: StackOptions) ->
         elif local := situation.facts[DAEMON].has(parse(image).familiar):
             found[image] = Pin(built=local.built)
     return found
+
+
+def names_of(service: Service, images: Mapping[str, Pin]) -> tuple[str, ...]:
+    """The names by which the daemon knows a service's image, also those by which it will."""
+    pin = images.get(service.image, Pin()) if not service.own_platform else Pin()
+    return (parse(service.image).familiar, *([pin.exact] if pin.exact else []))
 
 
 def missing(facts: Facts, stack: StackOptions) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from fleet.facts.cmdline import CMDLINE
 from fleet.facts.daemon import DAEMON
 from fleet.facts.stacks import STACKS, Stack
+from fleet.facts.uses import USES, needed
 from fleet.model import Action, Blocked, Change, Facts, Fed, Query, Run, Satisfied, Situation, Step, Unavailable, Verdict
 from fleet.queries import ImageQuery, SecretQuery
 from fleet.shell import diff_lines
@@ -15,8 +17,8 @@ from fleet.steps.images import refused
 from fleet.steps.memory import is_on
 from fleet.steps.platform import platform
 from fleet.steps.pulling import PULL_SECONDS
-from fleet.steps.stack_drift import drift, loose
-from fleet.steps.stack_files import files_of, missing, of_registries, pinnable, what_images_are
+from fleet.steps.stack_drift import drift, is_renewed, loose
+from fleet.steps.stack_files import files_of, missing, names_of, of_registries, pinnable, what_images_are
 from fleet.steps.stack_options import SecretOptions, StackOptions, StacksOptions
 from fleet.steps.stack_scripts import deploy, remove
 
@@ -92,7 +94,17 @@ def _one(situation: S, name: str, stack: StackOptions, there: Stack | None) -> C
     if not why:
         return None
     cannot = _unkeepable(facts, name, stack) or next(filter(None, _refusals(situation, stack)), None)
-    return cannot or _deployment(facts, name, stack, there, files, marks, why)
+    if cannot:
+        return cannot
+    change = _deployment(facts, name, stack, there, files, marks, why)
+    renewed = there is not None and there.is_whole and is_renewed(facts, there, stack, files, images)
+    names = [name for service in stack.compose.services for name in names_of(service, images)]
+
+    def after(later: Facts) -> Facts:
+        later = needed(change.after(later), *names)
+        return later.but(USES, later[USES].redeployed(name)) if renewed else later
+
+    return replace(change, after=after)
 
 
 # ── what it is to be ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,5 +198,5 @@ def _removal(name: str, there: Stack | None) -> Change | None:
     return Change(
         f"{name}: take it away (volumes stay)",
         (Run(f"take down the stack {name}", remove(name), timeout=600),),
-        after=lambda later: later.but(STACKS, later[STACKS].but(name, None)),
+        after=lambda later: later.but(STACKS, later[STACKS].but(name, None)).but(USES, later[USES].removed(name)),
     )
