@@ -40,7 +40,7 @@ PORTS = range(4714, 4722)
 NO_TOOLS, NOT_REACHED = 66, 68
 """Exit codes: something is missing on the host, and the other one can't be reached."""
 _MOST_ADDRESSES = 4
-_CONNECT_SECONDS = 5
+_CONNECT_SECONDS = 3
 _STALE_MINUTES = 24 * 60
 _KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]{68}")
 _FOLDER = "/run/fleet-relay.XXXXXX"

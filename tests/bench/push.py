@@ -1,18 +1,21 @@
 """`python -m tests.bench.push`: `fleet images push` against what everybody types, `docker save | ssh docker load`.
 
-The archive is made beforehand, so that no side waits for `docker save`. Half of every layer can be compressed.
+The archive is made beforehand, so that no side waits for `docker save`. Half of every layer can be compressed. Bytes are
+those that the laptop's end of the bridge has sent, of everybody alike; what goes from host to host is not among them.
+The last rounds are over a slow uplink: only what the laptop sends is held back (tc-tbf(8) on its end of the bridge).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import random
 import shlex
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -25,18 +28,28 @@ from .contestants import ssh_options
 from .timing import Cost, measure
 from .world import World, world
 
-ROUNDS = 3
+ROUNDS = 2
+HOSTS = 8
 LAYERS, MEGABYTES = 6, 10
 """Of the image; and one of the layers is another the second time."""
+UPLINK = "40mbit"
+"""In tc's words: what a good line of a household sends."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to bring an archive to hosts, and the bytes that its output says it sent (0: the archive's, to each)."""
+    """A way to bring an archive to hosts."""
 
     name: str
     argv: Callable[[World, Sequence[Host], Path], list[str]]
-    sent: Callable[[str, Sequence[Host], Path], int]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one of them cost, and the bytes that the laptop sent."""
+
+    cost: Cost
+    sent: int
 
 
 def main() -> int:
@@ -44,11 +57,13 @@ def main() -> int:
     if reasons := needs.ready():
         print("\n".join(f"bench: {reason}" for reason in reasons), file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder, world(Path(folder), None) as made:
-        first, second = _archives(made)
-        print(f"{os.cpu_count()} cores, shared by client and hosts; Python {platform.python_version()}")
-        for count in (1, len(made.hosts)):
-            _tell(made, made.hosts[:count], first, second)
+    with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder, world(Path(folder), None, HOSTS) as made:
+        archives = _archives(made)
+        print(f"{os.cpu_count()} cores, shared by client and hosts; Python {platform.python_version()}", flush=True)
+        for count in (1, HOSTS):
+            _tell(made, f"{count} hosts", made.hosts[:count], archives)
+        with _slow_uplink(made):
+            _tell(made, f"{HOSTS} hosts, uplink of {UPLINK}", made.hosts, archives)
     return 0
 
 
@@ -65,10 +80,24 @@ def _layer(seed: int) -> bytes:
     return tar({f"file-{seed}": random.Random(seed).randbytes(half) + b"some text " * (half // 10)})
 
 
-def _fleet(made: World, hosts: Sequence[Host], archive: Path) -> list[str]:
-    names = [host.name for host in hosts]
-    own = [sys.executable, "-m", "fleet", "images", "push", "bench:1", *names, "--from", str(archive), "--json"]
-    return [*own, "-F", str(made.ssh_config)]
+@contextmanager
+def _slow_uplink(made: World) -> Iterator[None]:
+    """What hosts send each other crosses the bridge without coming by its own end."""
+    end = ["dev", made.lab.network.bridge, "root"]
+    subprocess.run(["tc", "qdisc", "add", *end, "tbf", "rate", UPLINK, "burst", "64kb", "latency", "200ms"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["tc", "qdisc", "del", *end], check=True)
+
+
+def _fleet(*more: str) -> Callable[[World, Sequence[Host], Path], list[str]]:
+    def argv(made: World, hosts: Sequence[Host], archive: Path) -> list[str]:
+        names = [host.name for host in hosts]
+        own = [sys.executable, "-m", "fleet", "images", "push", "bench:1", *names, "--from", str(archive), *more]
+        return [*own, "-F", str(made.ssh_config)]
+
+    return argv
 
 
 def _by_ssh(filter_: str, remote: str) -> Callable[[World, Sequence[Host], Path], list[str]]:
@@ -80,52 +109,54 @@ def _by_ssh(filter_: str, remote: str) -> Callable[[World, Sequence[Host], Path]
     return argv
 
 
-def _counted(output: str, hosts: Sequence[Host], archive: Path) -> int:
-    return sum(host["sent"] for host in json.loads(output[output.index("{") :])["hosts"])
-
-
-def _whole(output: str, hosts: Sequence[Host], archive: Path) -> int:
-    return archive.stat().st_size * len(hosts)
-
-
-CONTESTANTS = (
-    Contestant("fleet", _fleet, _counted),
-    Contestant("cat | ssh docker load", _by_ssh("cat", "sudo docker load"), _whole),
-    Contestant("gzip -3 | ssh docker load", _by_ssh("gzip -3", "sudo docker load"), lambda *_: 0),
+FLEET = Contestant("fleet", _fleet())
+RELAY = Contestant("fleet --relay", _fleet("--relay"))
+OTHERS = (
+    Contestant("cat | ssh docker load", _by_ssh("cat", "sudo docker load")),
+    Contestant("gzip -3 | ssh docker load", _by_ssh("gzip -3", "sudo docker load")),
 )
 
 
-def _tell(made: World, hosts: Sequence[Host], first: Path, second: Path) -> None:
-    fresh: dict[str, list[tuple[Cost, int]]] = {one.name: [] for one in CONTESTANTS}
-    again: dict[str, list[tuple[Cost, int]]] = {one.name: [] for one in CONTESTANTS}
+def _tell(made: World, title: str, hosts: Sequence[Host], archives: tuple[Path, Path]) -> None:
+    contestants = (FLEET, *((RELAY,) if len(hosts) > 1 else ()), *OTHERS)
+    found: dict[str, dict[str, list[Run]]] = {
+        kind: {one.name: [] for one in contestants} for kind in ("fresh", "one of six layers")
+    }
     for _ in range(ROUNDS):
-        for one in CONTESTANTS:
+        for one in contestants:
             for host in hosts:
                 host.exec("docker image prune --all --force")
-            fresh[one.name].append(_once(made, one, hosts, first))
-            again[one.name].append(_once(made, one, hosts, second))
-    for title, found in (("fresh", fresh), ("one layer of six changed", again)):
-        print(f"{len(hosts)} hosts, {title}:")
-        for one in CONTESTANTS:
-            ratios = [cost.wall / base.wall for (cost, _), (base, _) in zip(found[one.name], found["fleet"], strict=True)]
-            sent = median(sent for _, sent in found[one.name]) / 1e6
-            walls = [cost.wall for cost, _ in found[one.name]]
-            cpu = median(cost.cpu for cost, _ in found[one.name])
-            print(
-                f"  {one.name:<26} wall {median(walls):5.1f} s ({min(walls):.1f}..{max(walls):.1f}), {median(ratios):.2f} of"
-                f" fleet's; client CPU {cpu:.1f} s" + (f"; {sent:.1f} MB sent" if sent else "")
-            )
+            for runs, archive in zip(found.values(), archives, strict=True):
+                runs[one.name].append(_once(made, one, hosts, archive))
+    for kind, runs in found.items():
+        print(f"{title}, {kind} (load {os.getloadavg()[1]:.1f}):")
+        print("\n".join(_row(name, runs[name], runs[FLEET.name]) for name in runs), flush=True)
 
 
-def _once(made: World, one: Contestant, hosts: Sequence[Host], archive: Path) -> tuple[Cost, int]:
+def _row(name: str, runs: Sequence[Run], base: Sequence[Run]) -> str:
+    walls = [run.cost.wall for run in runs]
+    ratio = median(run.cost.wall / other.cost.wall for run, other in zip(runs, base, strict=True))
+    return (
+        f"  {name:<26} wall {median(walls):6.1f} s ({min(walls):.1f}..{max(walls):.1f}), {ratio:.2f} of fleet's; client CPU"
+        f" {median(run.cost.cpu for run in runs):.1f} s; {median(run.sent for run in runs) / 1e6:.1f} MB sent"
+    )
+
+
+def _once(made: World, one: Contestant, hosts: Sequence[Host], archive: Path) -> Run:
     output = made.folder / "push.out"
     argv = one.argv(made, hosts, archive)
+    before = _sent(made)
     cost = measure(argv, env=made.project.environment(), cwd=made.folder, output=output)
-    said = output.read_text(errors="replace")
+    sent = _sent(made) - before
     for host in hosts:
         if cost.code or "bench:1" not in host.exec("docker images --format '{{.Repository}}:{{.Tag}}'").stdout:
+            said = output.read_text(errors="replace")
             raise RuntimeError(f"{one.name} did not do its work on {host.name} (exit code {cost.code}):\n{said[-3000:]}")
-    return cost, one.sent(said, hosts, archive)
+    return Run(cost, sent)
+
+
+def _sent(made: World) -> int:
+    return int(Path(f"/sys/class/net/{made.lab.network.bridge}/statistics/tx_bytes").read_text())
 
 
 if __name__ == "__main__":

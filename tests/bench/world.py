@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 
 from tests.lab.host import Host
@@ -69,15 +70,16 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, lab_name: str | None) -> Iterator[World]:
-    """Boot hosts and converge them by `fleet` itself; or take those of a lab that is up, converged or not."""
+def world(folder: Path, lab_name: str | None, count: int = len(IDENTITIES)) -> Iterator[World]:
+    """Boot so many hosts and converge them by `fleet` itself; or take those of a lab that is up, converged or not."""
     if lab_name:
         yield _converged(Lab.open(lab_name), folder)
         return
     reap()
     lab = Lab.create(f"bench-{os.getpid()}", owner=os.getpid())
     try:
-        lab.up_many({f"bench-{number}": Spec(name, sshd=SSHD) for number, name in enumerate(IDENTITIES)})
+        names = islice(cycle(IDENTITIES), count)
+        lab.up_many({f"bench-{number}": Spec(name, sshd=SSHD) for number, name in enumerate(names)})
         yield _converged(lab, folder)
     finally:
         lab.destroy()
