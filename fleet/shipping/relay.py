@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 from fleet.errors import RemoteError
 from fleet.shell import quote, words
-from fleet.shipping.sieve import SIEVE
+from fleet.shipping.sieve import SCALE, SIEVE, START
 from fleet.steps.pulling import DOCKER
 
 PORTS = range(4714, 4722)
@@ -72,6 +72,7 @@ export PATH LC_ALL=C
 [ "$SSH_ORIGINAL_COMMAND" = image ] || exit 0
 read -r _ _ _ _ group _ </proc/self/stat && echo "$group" >>"$1/groups" || exit 1
 cat >"$1/spare"
+printf '%start%'
 { %save% 2>"$1/said"; } | perl "$1/sieve" "$1/spare" | gzip -1
 """
 
@@ -146,10 +147,10 @@ for address in $addresses; do
   if way "$address" hello </dev/null >/dev/null 2>"$folder/said"; then reached=$address; break; fi
 done
 [ -n "$reached" ] || { tail -n 1 "$folder/said" >&2; exit %not_reached%; }
-way "$reached" image <"$folder/spare" 2>"$folder/said" | LC_ALL=C dd bs=65536 2>"$folder/count" | %load%
+way "$reached" image <"$folder/spare" 2>"$folder/said" | perl -e %scale% "$folder/count" | %load%
 code=$?
 [ "$code" -eq 0 ] || { cat "$folder/said" >&2; exit "$code"; }
-printf 'took %s\\nid %s\\n' "$(sed -n 's/ bytes.*//p' "$folder/count")" "$(%inspect%)"
+printf 'took %s\\nid %s\\n' "$(cat "$folder/count")" "$(%inspect%)"
 """
 
 
@@ -169,7 +170,7 @@ class Offer:
 
 def serving(image: str, key: str) -> str:
     """For the host that has the image, as root: gives it to whoever has this public key, until stdin ends."""
-    give = _filled(_GIVE, save=words(*DOCKER, "save", "--", image))
+    give = _filled(_GIVE, start=START, save=words(*DOCKER, "save", "--", image))
     ports = " ".join(map(str, PORTS))
     return _filled(
         _SERVE, **_COMMON, sieve=quote(SIEVE), give=quote(give), key=quote(key), ports=ports, ticks=_TICKS, config=_CONFIG
@@ -180,7 +181,7 @@ def fetching(image: str) -> str:
     """For the host that lacks it, as root: tells its public key, reads the offer on stdin, takes the image and loads it."""
     load = f"{words(*DOCKER, 'load', '--quiet')} >/dev/null"
     inspect = words(*DOCKER, "image", "inspect", "--format", "{{.Id}}", "--", image)
-    return _filled(_FETCH, **_COMMON, seconds=str(_CONNECT_SECONDS), load=load, inspect=inspect)
+    return _filled(_FETCH, **_COMMON, seconds=str(_CONNECT_SECONDS), scale=quote(SCALE), load=load, inspect=inspect)
 
 
 def read_key(line: str) -> str:

@@ -1,4 +1,4 @@
-"""A tar without some of its blobs, made in a stream on a host that has nothing but Debian's essential packages."""
+"""Two small programs between a giver's `docker save` and a taker's `docker load`, for Debian's essential packages alone."""
 
 # A tar's header is a block of 512 bytes (tar(5), POSIX ustar): the name at 0, the size at 124, octal, or binary when its
 # first bit is set; the type at 156, where x announces records for the next entry, of which "size" may be one.
@@ -40,3 +40,18 @@ while ((read(STDIN, my $head, 512) // 0) == 512) {
 }
 """
 """Perl, of the package perl-base: its argument is a file of digests. Small blobs stay: manifests are among them."""
+
+START = "\\036image\\n"
+"""Between what the login shell of root may print and the archive; for printf, and for perl."""
+
+SCALE = rf"""
+use strict; use warnings;
+binmode STDIN; binmode STDOUT;
+$/ = "{START}";
+<STDIN>;
+my $count = 0;
+while (read STDIN, my $piece, 65536) {{ print $piece or exit 1; $count += length $piece }}
+open(my $file, ">", $ARGV[0]) or die "$ARGV[0]: $!\n";
+print $file $count;
+"""
+"""Perl: passes on what comes after `START`, and writes its size into the file that its argument names."""

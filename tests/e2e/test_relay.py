@@ -51,6 +51,8 @@ def test_one_copy_for_all(converged: Callable[..., Host], project: Project) -> N
     pi, modern, carol = hosts = converged(), converged(), converged()
     use_containerd_s_store(modern)
     project.inventory(hosts, **{carol.name.replace("-", "_"): {"user": "carol"}})
+    for host in hosts:
+        host.write("/root/.bashrc", "echo welcome, root\n")
     doors = [host.exec(DOORS).stdout for host in hosts]
 
     pack(project, noise(2, 3))

@@ -19,7 +19,7 @@ from fleet.model import Host
 from fleet.shipping.archive import open_archive
 from fleet.shipping.exchange import READERS, TRIES, Exchange, closeness
 from fleet.shipping.relay import Offer, fetching, read_key, read_offer, serving
-from fleet.shipping.sieve import SIEVE
+from fleet.shipping.sieve import SCALE, SIEVE
 from fleet.shipping.stock import Stock, spare
 from tests.support.archives import Image, layout, new_save, noise, sha256, tar, unpack
 
@@ -207,6 +207,15 @@ def test_a_broken_stream_stays_broken(tmp_path: Path) -> None:
     """The sieve does not make a whole archive of half of one."""
     with pytest.raises(subprocess.CalledProcessError):
         sieved(new_save("app:1", APP)[:100_000], [], tmp_path)
+
+
+def test_only_the_archive_is_passed_on(tmp_path: Path) -> None:
+    """What root's ~/.bashrc prints on the giver comes before the mark; the bytes after it are counted."""
+    archive = b"\x1f\x8b\x00\036image\n\xff" * 50_000
+    stream = b"welcome, root\n\036image\n" + archive
+    done = subprocess.run(["perl", "-e", SCALE, tmp_path / "count"], input=stream, capture_output=True, check=True)
+    assert done.stdout == archive
+    assert int((tmp_path / "count").read_text()) == len(archive)
 
 
 def test_what_need_not_travel(tmp_path: Path) -> None:
