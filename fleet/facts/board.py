@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fleet.facts.framing import pairs
-from fleet.formats.revision import Revision, decode, from_bytes
+from fleet.formats.revision import Revision, decode, from_bytes, from_compatible
 from fleet.model import Probe
 
 
@@ -19,6 +19,7 @@ class Board:
 
     model: str = ""
     revision: str = ""
+    compatible: str = ""
     cpu: str = ""
     cpu_level: str = ""
     memory_kib: int = 0
@@ -33,8 +34,13 @@ class Board:
 
     @property
     def pi(self) -> Revision:
-        """What the revision code says, on a Raspberry Pi: other boards have a Revision line too."""
-        return decode(self.revision) if self.is_raspberry_pi else Revision()
+        """What the revision code says, on a Raspberry Pi: other boards have a Revision line too.
+
+        A Pi whose device tree is the kernel's own (u-boot with Debian's or Fedora's) has no code, but names its chip.
+        """
+        if not self.is_raspberry_pi:
+            return Revision()
+        return decode(self.revision) if self.revision else from_compatible(self.compatible)
 
     @property
     def cpu_bits(self) -> int:
@@ -48,6 +54,7 @@ def read_board(text: str) -> Board:
     board = Board(
         model=found.get("model") or found.get("Model") or "",
         revision=found.get("Revision") or from_bytes(found.get("dt_revision", "")),
+        compatible=found.get("compatible", ""),
         cpu=found.get("model name") or found.get("Processor") or "",
         memory_kib=_kib(found.get("MemTotal", "")),
         swap_kib=_kib(found.get("SwapTotal", "")),

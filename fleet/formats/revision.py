@@ -73,3 +73,12 @@ def from_bytes(text: str) -> str:
     """The code as /proc/cpuinfo writes it, from the four bytes of the device tree (as hexadecimal words, big end first)."""
     digits = "".join(text.split())
     return f"{int(digits, 16):04x}" if _CODE.fullmatch(digits) and len(digits) == 8 else ""
+
+
+def from_compatible(text: str) -> Revision:
+    """The chip alone, from the device tree's `compatible` words: raspberrypi,3-model-b brcm,bcm2837."""
+    words = text.split()
+    for number, soc in enumerate(_SOCS):
+        if f"brcm,{soc.lower()}" in words:
+            return Revision(soc=soc, cpu_bits=64 if number >= _FIRST_64_BIT else 32)
+    return Revision()

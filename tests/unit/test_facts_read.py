@@ -130,6 +130,20 @@ def test_revision_of_the_kernel_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "compatible", "expected"),
+    [
+        ("Raspberry Pi 3 Model B", "raspberrypi,3-model-b brcm,bcm2837 ", Revision(soc="BCM2837", cpu_bits=64)),
+        ("Raspberry Pi 2 Model B", "raspberrypi,2-model-b brcm,bcm2836 ", Revision(soc="BCM2836", cpu_bits=32)),
+        ("Raspberry Pi 9 Model B", "raspberrypi,9-model-b brcm,bcm2999 ", Revision()),
+        ("Some Broadcom", "some,board brcm,bcm2837 ", Revision()),
+    ],
+)
+def test_without_a_revision_code_the_chip_is_told(model: str, compatible: str, expected: Revision) -> None:
+    """The kernel's own device trees, as u-boot loads them, have no code; `compatible` names the chip, and no more is guessed."""
+    assert read_board(f"uname=armv7l\nmodel={model}\ncompatible={compatible}\n").pi == expected
+
+
+@pytest.mark.parametrize(
     ("text", "bits"),
     [
         ("uname=armv7l\nmodel=Raspberry Pi 3 Model B\nRevision=a02082\n", 64),  # 32-bit system on a 64-bit processor
