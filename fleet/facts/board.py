@@ -95,7 +95,8 @@ BOARD = Probe(
 f=/proc/device-tree/system/linux,revision
 printf 'uname='; uname -m || echo
 printf 'model='; tr -d '\\000\\n' </proc/device-tree/model; echo
-[ ! -r "$f" ] || printf 'dt_revision=%s\\n' "$(od -An -v -tx1 "$f")"
+if [ -r "$f" ]; then printf 'dt_revision=%s\\n' "$(od -An -v -tx1 "$f")"
+elif [ -r /proc/device-tree/compatible ]; then printf 'compatible='; tr '\\000\\n' '  ' </proc/device-tree/compatible; echo; fi
 awk -F'[ \\t]*:[ \\t]*' '/^(model name|Processor|Revision|Model|MemTotal|SwapTotal)/ && !seen[$1]++ { print $1 "=" $2 }
   $1 == "processor" { n++ } END { if (n) print "cpus=" n }' \\
   /proc/cpuinfo /proc/meminfo
