@@ -4,11 +4,12 @@ VENV := .venv
 PY := $(VENV)/bin/python
 WORKERS ?= 2
 
-.PHONY: help setup lab-setup test test-pi4 test-vagrant test-ml unit e2e lint types demo bench bench-push clean
+.PHONY: help setup lab-setup test test-pi4 test-pi3 test-vagrant test-ml unit e2e lint types demo bench bench-push clean
 
 help:
 	@echo "make test    set up, then lint, types, unit tests and tests on real lab hosts"
 	@echo "make test-pi4  the main job on an emulated Raspberry Pi 4 with a kernel of its own (a quarter of an hour)"
+	@echo "make test-pi3  facts, plan and doctor on the Raspberry Pi 3 as qemu's own board (a quarter of an hour)"
 	@echo "make test-ml   the recipe ml on two lab hosts (minutes)"
 	@echo "make test-vagrant  vagrant up, import, provision, verify, destroy, with an emulated machine (some minutes)"
 	@echo "make unit    the tests that need neither root nor Linux"
@@ -46,6 +47,10 @@ test: lint types
 # The emulated Pi's root, first boot and snapshot are made once, in some minutes, and kept with what the lab keeps.
 test-pi4: lab-setup
 	FLEET_LAB_REQUIRED=1 $(PY) -m pytest -m pi4 tests/e2e
+
+# The board boots anew each time, from a USB disk: no state of it can be kept.
+test-pi3: lab-setup
+	FLEET_LAB_REQUIRED=1 $(PY) -m pytest -m pi3 tests/e2e
 
 # Some hundred MB of wheels come through the lab's cache of this machine's package index.
 test-ml: lab-setup

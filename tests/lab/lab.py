@@ -28,8 +28,8 @@ from .network import Network, choose
 from .roots import root
 from .state import State, home, lock, names
 from .vm import models
+from .vm.board_host import BoardHost
 from .vm.host import EmulatedHost
-from .vm.snapshot import booted
 
 __all__ = ["Host", "Lab", "Spec", "home", "names", "reap"]
 
@@ -142,12 +142,12 @@ class Lab:
         users.user(spec.user)
         suite = identity(spec.identity).suite
         if spec.machine:
-            booted(models.kind(spec.machine), suite)
+            _emulated(spec.machine).prepare(models.kind(spec.machine), suite)
         else:
             root(suite)
 
     def _made(self, name: str, number: int, spec: Spec) -> Host:
-        return (EmulatedHost if spec.machine else Host)(self, name, number, spec)
+        return (_emulated(spec.machine) if spec.machine else Host)(self, name, number, spec)
 
     def hosts(self) -> list[Host]:
         """Return all hosts of the lab, running or not, by name."""
@@ -204,6 +204,10 @@ class Lab:
         for path, passphrase in ((self.key, ""), (self.encrypted_key, users.PASSPHRASE)):
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", f"lab-{self.name}", "-f", str(path)]
             subprocess.run(words, check=True)
+
+
+def _emulated(machine: str) -> type[EmulatedHost]:
+    return BoardHost if machine == models.BOARD else EmulatedHost
 
 
 def _create_and_start(host: Host) -> None:

@@ -13,6 +13,6 @@ PATIENT = 1800
 CMDLINE = "/boot/firmware/cmdline.txt"
 
 
-def ask(project: Project, verb: str, *words: str) -> Said:
+def ask(project: Project, verb: str, *words: str, timeout: float = PATIENT) -> Said:
     """Run a verb for the whole inventory, with the patience that an emulated machine needs."""
-    return project.fleet(verb, "--all", *words, "--json", timeout=PATIENT)
+    return project.fleet(verb, "--all", *words, "--json", timeout=timeout)

@@ -5,5 +5,6 @@ that the machine boots with what its cmdline.txt says. What only a Pi's own firm
 in (`models`): the model's names in the device tree, /boot/firmware, vcgencmd.
 
 Not real: Raspberry Pi's kernel and apt repository, the SD card (the disk is called vda), the video core, and more than
-one processor core, which would only slow an emulation down.
+one processor core, which would only slow an emulation down. The board (`board`) is none of these machines: it has the
+chip of a Pi 3 with its four cores, and its disk on USB.
 """

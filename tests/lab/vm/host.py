@@ -75,6 +75,11 @@ class EmulatedHost(Host):
         self.faults = EmulatedFaults(self)
         self._personal = self.folder / "personal.tar.gz"
 
+    @staticmethod
+    def prepare(kind: models.Kind, suite: str) -> None:
+        """Make what hosts of this kind need from the cache, if it is not there."""
+        booted(kind, suite)
+
     @property
     def booted(self) -> Booted:
         """The snapshot that this host begins with, made now if need be."""

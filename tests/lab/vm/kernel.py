@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,16 +45,19 @@ class Kernel:
 
 def kernel() -> Kernel:
     """Return the kernel, unpacked now if need be (half a minute)."""
-    return Kernel(cached("vm-kernel", f"2 {SUITE} {META} {ABSENT}", _make))
+    return Kernel(cached("vm-kernel", f"2 {SUITE} {META} {ABSENT}", lambda folder: unpack(folder, ABSENT)))
 
 
-def _make(folder: Path) -> None:
+def unpack(folder: Path, absent: Sequence[str], device_tree: str = "") -> None:
+    """Fill a folder with the kernel, its modules but for those of `absent`, and one of its device trees if named."""
     tree = folder / "tree"
     with tempfile.TemporaryDirectory(dir=folder) as work:
         unpacked = _download(Path(work))
         shutil.move(next((unpacked / "boot").glob("vmlinuz-*")), folder / "vmlinuz")
+        if device_tree:
+            shutil.move(next(unpacked.glob(f"usr/lib/linux-image-*/{device_tree}")), folder / "board.dtb")
         modules = next((unpacked / "usr/lib/modules").iterdir())
-        for part in ABSENT:
+        for part in absent:
             shutil.rmtree(modules / "kernel" / part, ignore_errors=True)
         (tree / "usr/lib/modules").mkdir(parents=True)
         shutil.move(modules, tree / "usr/lib/modules" / modules.name)

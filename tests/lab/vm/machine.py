@@ -40,6 +40,8 @@ class Plan:
 class EmulatedMachine(Machine):
     """The machine whose state is in `folder`: vm.json, disk.qcow2, console.log, and the sockets of qemu and agent."""
 
+    supervisor = "tests.lab.vm.supervise"
+
     def __init__(self, folder: Path, lab: str, name: str) -> None:
         super().__init__(folder, lab, name)
         self.script = folder / "vm.json"
@@ -61,7 +63,7 @@ class EmulatedMachine(Machine):
         for socket in (self.monitor, self.events, self.agent):
             socket.unlink(missing_ok=True)
         way = ["setpriv", "--pdeathsig", "KILL", "--"] if tied else ["setsid", "--fork"]
-        words = [*way, sys.executable, "-m", "tests.lab.vm.supervise", str(self.script)]
+        words = [*way, sys.executable, "-m", self.supervisor, str(self.script)]
         with self.log.open("a") as log:
             self._started = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=CLONE, pass_fds=tuple(pass_fds)

@@ -45,8 +45,11 @@ class Kind:
 PI4 = Model("Raspberry Pi 4 Model B Rev 1.5", ("raspberrypi,4-model-b", "brcm,bcm2711"), 0xB03115, 2048, "cortex-a72")
 PI3 = Model("Raspberry Pi 3 Model B Plus Rev 1.3", ("raspberrypi,3-model-b-plus", "brcm,bcm2837"), 0xA020D3, 1024, "cortex-a53")
 PI5 = Model("Raspberry Pi 5 Model B Rev 1.1", ("raspberrypi,5-model-b", "brcm,bcm2712"), 0xB04171, 2048, "cortex-a76")
+PI3B = Model("Raspberry Pi 3 Model B", ("raspberrypi,3-model-b", "brcm,bcm2837"), 0xA02082, 1024, "cortex-a53")
 ZERO2 = Model("Raspberry Pi Zero 2 W Rev 1.0", ("raspberrypi,model-zero-2-w", "brcm,bcm2837"), 0x902120, 512, "cortex-a53")
 
+BOARD = "pi3-board"
+"""The one kind that is no general machine with a Pi's device tree: see `board`."""
 KINDS = (
     Kind("pi4", "a Pi 4 with 64-bit Raspberry Pi OS of 2025", PI4, "arm64", "raspios-trixie"),
     Kind(
@@ -59,6 +62,7 @@ KINDS = (
     Kind("pi3", "a Pi 3 B+ by its device tree and memory", PI3, "arm64", "raspios-trixie"),
     Kind("pi5", "a Pi 5 by its device tree", PI5, "arm64", "raspios-trixie"),
     Kind("zero2", "a Pi Zero 2 W by its device tree, with its 512 MB", ZERO2, "arm64", "raspios-trixie"),
+    Kind(BOARD, "a Pi 3 B as qemu's own board, disk and network on USB", PI3B, "arm64", "raspios-trixie"),
 )
 
 VCGENCMD = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.vm import disk, firmware, initramfs, models
+from tests.lab.vm import board, disk, firmware, initramfs, models
 from tests.lab.vm.firmware import command_line
 
 OFF = models.PI4.bootargs
@@ -51,6 +51,12 @@ def test_cpio_reads_the_archive(tmp_path: Path) -> None:
     archive += initramfs._entry("TRAILER!!!", 0, b"")
     subprocess.run(["cpio", "-idm", "--quiet"], input=archive, cwd=tmp_path, check=True)
     assert (tmp_path / "folder/a").read_text() == "12345"
+
+
+@pytest.mark.parametrize("script", [initramfs.INIT, board.INIT], ids=["machine", "board"])
+def test_first_script_can_be_read(script: str) -> None:
+    """A slip in the initramfs's script would show as a machine that stays silent for minutes."""
+    assert subprocess.run(["sh", "-n"], input=script, text=True, capture_output=True, check=False).stderr == ""
 
 
 def test_revisions_tell_the_memory() -> None:
