@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fleet.doctor.words import as_root, as_user, error, lines, note, warning
+from fleet.doctor.words import HOST, as_user, error, lines, note, warning
 from fleet.facts import MACHINE, ROOT_WAYS, SESSION, SUDO
 from fleet.facts.accounts import no_root
 from fleet.model import Facts, Failure, Finding, Probe
-from fleet.steps.apt import MAX_SKEW
+from fleet.steps.apt import MAX_SKEW, SET_CLOCK, off_by
 
 ROUND_TRIP: Probe[float | None] = Probe(name="round_trip", script="", parse=lambda _: None, unknown=None)
 """Seconds that a question and its answer take over the connection; measured by the laptop, no host is asked."""
@@ -62,7 +62,12 @@ def clock(facts: Facts) -> Finding | None:
     make = error if abs(skew) > MAX_SKEW else warning
     return make(
         "clock",
-        f"the clock is {abs(skew)} s {'ahead of' if skew > 0 else 'behind'} this machine's",
+        f"the clock is {off_by(skew)}",
         f"date +%s on the host gives {abs(skew)} {'more' if skew > 0 else 'less'} than here",
-        lines(as_root("timedatectl set-ntp true"), "Or set the clock of the machine that you type on, if it is that one."),
+        lines(
+            f"fleet run {HOST} {SET_CLOCK}",
+            "And so that it stays right:",
+            f"fleet provision {HOST} --recipe pi --step clock",
+            "Or set the clock of the machine that you type on, if it is that one.",
+        ),
     )

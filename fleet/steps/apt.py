@@ -79,15 +79,27 @@ def install(facts: Facts, title: str, packages: tuple[str, ...], unless: str = "
     return Run(title, script, unless=unless, timeout=INSTALL_SECONDS, lock_timeout=facts[LOCK_TIMEOUT])
 
 
+SET_CLOCK = "--sudo -- date -s @$(date +%s)"
+"""What `fleet run HOST` takes to set a clock from the laptop's, whose shell puts the time in; it needs no time service there."""
+
+
+def off_by(skew: int) -> str:
+    """So many seconds ahead of the laptop's clock, or behind it when negative; in days too when it is hard to read else."""
+    days = f" ({abs(skew) // _DAY} days)" if abs(skew) >= 2 * _DAY else ""
+    return f"{abs(skew)} s{days} {'ahead of' if skew > 0 else 'behind'} this machine's"
+
+
+_DAY = 24 * 60 * 60
+
+
 def clock_is_wrong(facts: Facts) -> Blocked | None:
     """Every signature check needs a clock; a Pi without one starts in the past."""
     skew = facts[MACHINE].clock_skew
     if abs(skew) <= MAX_SKEW:
         return None
-    side = "ahead of" if skew > 0 else "behind"
     return Blocked(
-        f"the host's clock is {abs(skew)} s {side} this machine's, so apt would refuse every signature",
-        "Set it: sudo timedatectl set-ntp true, and wait a minute (or fix the clock of the machine that you type on).",
+        f"the host's clock is {off_by(skew)}, so apt would refuse every signature",
+        f"Set it from here: fleet run HOST {SET_CLOCK} (or fix the clock of the machine that you type on).",
     )
 
 

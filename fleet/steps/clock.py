@@ -9,8 +9,8 @@ from fleet.facts.packages import PACKAGES
 from fleet.facts.system import MACHINE
 from fleet.facts.timesync import TIMESYNC, TIMESYNCD
 from fleet.model import Action, Blocked, Change, Facts, Options, Run, Satisfied, Situation, Step, Verdict
-from fleet.shell import words
-from fleet.steps.apt import FRESH_INDEX, MAX_SKEW, clock_is_wrong, install, update
+from fleet.shell import script_of, words
+from fleet.steps.apt import FRESH_INDEX, MAX_SKEW, SET_CLOCK, clock_is_wrong, install, update
 
 PACKAGE = "systemd-timesyncd"
 """A package of its own in Debian 11, Ubuntu 20.04 and newer (packages.debian.org, packages.ubuntu.com)."""
@@ -54,7 +54,7 @@ def _kept(facts: Facts, unit: Unit) -> Verdict:
         return Blocked(
             f"{wrong.why}; {unit.name} runs and has not set it",
             "Let it reach its time servers (UDP port 123; timedatectl timesync-status; chronyc sources), or set the clock once:"
-            " fleet run HOST --sudo -- date -s '…'",
+            f" fleet run HOST {SET_CLOCK}",
         )
     unsure = unit.name == TIMESYNCD and not facts[TIMESYNC].synchronized
     late = (f"{unit.name} has not reached a time server since the boot (timedatectl timesync-status; UDP port 123)",)
@@ -85,18 +85,32 @@ def _install(facts: Facts) -> Change:
 
 def _enable(facts: Facts, name: str) -> Run:
     """Where the clock is so wrong that nothing else would work, it is waited for until it is set."""
-    script = f"systemctl enable --now {words(name)}"
-    if abs(facts[MACHINE].clock_skew) > MAX_SKEW:
-        script += f"\n{_IN_SYNC}"
-    return Run(f"start {name}", script, timeout=_WAIT_SECONDS + 60)
+    script, skew = f"systemctl enable --now {words(name)}", facts[MACHINE].clock_skew
+    if abs(skew) > MAX_SKEW:
+        script = waiting(script, skew, _WAIT_SECONDS)
+    return Run(f"start {name}", script, timeout=_WAIT_SECONDS + 120)
 
 
-_IN_SYNC = f"""for i in $(seq {_WAIT_SECONDS}); do
-  [ "$(timedatectl show -p NTPSynchronized --value)" != yes ] || exit 0
-  sleep 1
-done
-echo 'the clock is still not set: no time server answers (UDP port 123)' >&2
-exit 1"""
+def waiting(script: str, skew: int, seconds: int) -> str:
+    """A script, and after it a wait until the clock is right, by how far it has jumped against the time since the boot.
+
+    systemd-timesyncd sets a clock forward to when it last ran even where no server answers (systemd-timesyncd.service(8)),
+    and that may be enough.
+    """
+    return script_of(
+        "look() { read -r up rest </proc/uptime; up=${up%%.*}; gap=$(($(date +%s) - up)); }",
+        "look",
+        f"right=$((gap - ({skew})))",
+        f"end=$((up + {seconds}))",
+        script,
+        f"while look; off=$((gap - right)); [ ${{off#-}} -gt {MAX_SKEW} ]; do",
+        '  if [ "$up" -ge "$end" ]; then',
+        "    echo 'the clock is still not set: no time server answers (UDP port 123)' >&2",
+        "    exit 1",
+        "  fi",
+        "  sleep 1",
+        "done",
+    )
 
 
 def _running(facts: Facts, name: str) -> Facts:

@@ -1,4 +1,4 @@
-"""A Raspberry Pi 4 with a kernel of its own: the main job on arm64, a mixed fleet, and the boot that obeys cmdline.txt.
+"""A Raspberry Pi 4 with a kernel of its own: the main job on arm64, a mixed fleet, and a machine that is switched off and on.
 
 The machine is emulated, so these tests take minutes: ``make test-pi4`` runs them, other runs leave them out.
 """
@@ -6,49 +6,35 @@ The machine is emulated, so these tests take minutes: ``make test-pi4`` runs the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from tests.lab.box.programs import programs
-from tests.lab.fixtures import MakeHost
+from tests.lab.fixtures import MakeHost, MakeMachine
 from tests.lab.lab import Lab
 from tests.lab.network import NUMBERS
-from tests.lab.vm import emulation
 from tests.lab.vm.host import EmulatedHost
 from tests.lab.vm.models import PI4
 from tests.support.ask import planned
-from tests.support.project import Project, Said
+from tests.support.pi import BARE, IMAGES, ask, check_images, with_images
+from tests.support.project import Project
 
 pytestmark = [pytest.mark.pi4, pytest.mark.slow, pytest.mark.timeout(3600)]
 
-BARE = ["keyring", "source", "engine", "group", "compose"]
-"""What the recipe `docker` changes on a bare host."""
-PATIENT = 1800
-"""Seconds for a run; some 90 on a quiet machine."""
+ZRAM = {"size_mb": 128, "kind": "zram"}
 
 
 @pytest.fixture(scope="module")
-def pi(lab: Lab) -> Iterator[EmulatedHost]:
+def pi(fresh_machine: MakeMachine) -> EmulatedHost:
     """A Pi 4 as it is after its first boot; the tests of this file follow each other on it."""
-    if reasons := emulation.impossible():
-        refuse = pytest.fail if os.environ.get("FLEET_LAB_REQUIRED") == "1" else pytest.skip
-        refuse("no emulated Pi here: " + "; ".join(reasons))
-    host = lab.up("pi4", "raspios-trixie", machine="pi4")
-    assert isinstance(host, EmulatedHost)
-    yield host
-    host.destroy()
-
-
-def _all(project: Project, verb: str) -> Said:
-    return project.fleet(verb, "--all", "--json", timeout=PATIENT)
+    return fresh_machine("pi4", name="pi-kitchen")
 
 
 def test_it_is_a_pi(pi: EmulatedHost, project: Project) -> None:
     """Facts name the board of the device tree, the chip of its revision code, and the architecture of its kernel."""
     project.inventory([pi])
-    said = _all(project, "facts")
+    said = ask(project, "facts")
     assert said.code == 0, said
     facts = said.hosts()[pi.name]["facts"]
     assert facts["model"] == PI4.label
@@ -58,67 +44,53 @@ def test_it_is_a_pi(pi: EmulatedHost, project: Project) -> None:
 
 
 def test_from_bare_to_proven(pi: EmulatedHost, project: Project) -> None:
-    """Plan, provision, verify, nothing left to do: with arm64 packages, arm64 images and an arm64 Compose."""
+    """Docker, Compose, an image that is pulled and one that is built, in one run; nothing is left to do; all of it is arm64."""
     project.inventory([pi])
-    plan = _all(project, "plan")
+    recipe = with_images(project, "kitchen")
+    plan = ask(project, "plan", "--recipe", recipe)
     assert plan.code == 0, plan
-    assert planned(plan, pi) == BARE, plan
+    assert planned(plan, pi) == [*BARE, *IMAGES], plan
 
-    done = _all(project, "provision")
+    done = ask(project, "provision", "--recipe", recipe)
     assert done.code == 0, done
-    assert done.changed(pi.name) == BARE, done
+    assert done.changed(pi.name) == [*BARE, *IMAGES], done
     assert done.hosts()[pi.name]["proven"], done
 
-    again = _all(project, "provision")
-    assert again.code == 0, again
-    assert again.changed(pi.name) == [], again
-    verified = _all(project, "verify")
-    assert verified.code == 0, verified
-    _docker_is_arm64(pi)
-
-
-def _docker_is_arm64(pi: EmulatedHost) -> None:
+    again = ask(project, "provision", "--recipe", recipe)
+    assert (again.code, again.changed(pi.name)) == (0, []), again
+    assert ask(project, "verify", "--recipe", recipe).code == 0
     newest = programs("arm64").versions("newer")["docker.io"]
     package = pi.exec("dpkg-query --show --showformat='${Architecture} ${Version}' docker-ce").stdout
     assert package.startswith("arm64 5:")
     assert newest.partition("+")[0].partition("-")[0] in package
-    assert pi.ssh("docker run --rm hello-world", timeout=300).stdout.count("Hello from Docker!") == 1
-    assert pi.ssh("docker image inspect -f '{{.Architecture}}' hello-world", timeout=300).stdout.strip() == "arm64"
-    build = (
-        "printf 'FROM busybox\\nRUN uname -m > /machine\\n' | docker build -q -t built - && docker run --rm built cat /machine"
-    )
-    assert pi.ssh(build, timeout=600).stdout.split()[-1] == "aarch64"
+    check_images(pi)
 
 
 def test_mixed_fleet(pi: EmulatedHost, fresh_host: MakeHost, project: Project) -> None:
-    """In one run a PC is provisioned, the Pi needs nothing, and an address where nobody answers is told as such."""
-    other = fresh_host("ubuntu-noble")
+    """In one run two PCs become what they are to be, the Pi gets what it still lacks, swap in compressed memory, and an address
+    where nobody answers is told as such; in the next run there is nothing to do but to tell it again."""
+    ubuntu, debian = fresh_host("ubuntu-noble"), fresh_host("debian-bookworm")
+    project.recipe("squeezed", swap=ZRAM)
     dead = f"{project.lab.network.prefix}.{NUMBERS.stop}"
-    project.write_inventory({pi.name: project.entry(pi), other.name: project.entry(other), "dead": {"address": dead}})
-    said = _all(project, "provision")
+    entries = {host.name: project.entry(host) for host in (ubuntu, debian)}
+    project.write_inventory({pi.name: project.entry(pi, recipe="squeezed"), **entries, "dead": {"address": dead}})
+    said = ask(project, "provision")
     assert said.code == 4, said
     results = {name: host["result"] for name, host in said.hosts().items()}
-    assert results == {pi.name: "ok", other.name: "changed", "dead": "unreachable"}, said
-    assert said.changed(other.name) == BARE, said
+    assert results == {pi.name: "changed", ubuntu.name: "changed", debian.name: "changed", "dead": "unreachable"}, said
+    assert said.changed(pi.name) == ["swap"], said
+    assert [said.changed(host.name) for host in (ubuntu, debian)] == [BARE, BARE], said
+    assert pi.read("/proc/swaps").splitlines()[1].split()[0] == "/dev/zram0"
+
+    again = ask(project, "provision")
+    assert again.code == 4, again
+    results = {name: host["result"] for name, host in again.hosts().items()}
+    assert results == {pi.name: "ok", ubuntu.name: "ok", debian.name: "ok", "dead": "unreachable"}, again
 
 
-def test_memory_cgroup_is_what_cmdline_says(pi: EmulatedHost, project: Project) -> None:
-    """The Pi's firmware turns the memory control group off; a word in cmdline.txt and a reboot turn it on."""
-    assert "memory" not in pi.read("/sys/fs/cgroup/cgroup.controllers").split()
-    project.inventory([pi])
-    before = pi.boot_id()
-    pi.exec("sed -i 's/$/ cgroup_enable=memory/' /boot/firmware/cmdline.txt && sync")
-    pi.exec("systemctl --no-block reboot")
-    pi.wait_for_other_boot(before)
-    assert "memory" in pi.read("/sys/fs/cgroup/cgroup.controllers").split()
-    limited = "docker run --rm --memory 64m busybox cat /sys/fs/cgroup/memory.max"
-    assert pi.ssh(limited, timeout=600).stdout.strip() == str(64 << 20)
-    verified = _all(project, "verify")
-    assert verified.code == 0, verified
-
-
-def test_power_off_and_on(pi: EmulatedHost) -> None:
-    """A machine that is switched off keeps its disk, address and name, and leaves no process and no interface meanwhile."""
+def test_power_off_and_on(pi: EmulatedHost, project: Project) -> None:
+    """A machine that is switched off keeps its disk, address and name, and leaves no process and no interface meanwhile; what
+    was provisioned is there again by itself."""
     before = pi.boot_id()
     pi.stop()
     assert not pi.machine.alive()
@@ -126,6 +98,11 @@ def test_power_off_and_on(pi: EmulatedHost) -> None:
     pi.start()
     assert pi.boot_id() != before
     assert pi.ssh("hostname").stdout.strip() == pi.name
+    pi.exec("systemctl is-system-running --wait", check=False)  # sshd is there before Docker
+    project.inventory([pi])
+    project.recipe("squeezed", swap=ZRAM)
+    verified = ask(project, "verify", "--recipe", "squeezed")
+    assert verified.code == 0, verified
 
 
 def test_clones(pi: EmulatedHost, lab: Lab, project: Project) -> None:
@@ -135,7 +112,7 @@ def test_clones(pi: EmulatedHost, lab: Lab, project: Project) -> None:
     clones = lab.up_many({"clone-a": spec, "clone-b": spec})
     try:
         project.inventory(clones.values())
-        said = _all(project, "provision")
+        said = ask(project, "provision")
         assert said.code == 0, said
         assert {name: host["result"] for name, host in said.hosts().items()} == {"clone-a": "ok", "clone-b": "ok"}, said
         assert {host.ssh("hostname").stdout.strip() for host in clones.values()} == set(clones)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,8 @@ from fleet.facts.swap import DPHYS, RPI_DROP_IN, SWAP, ZRAM_TOOLS, Area, TextFil
 from fleet.facts.system import DISK, MACHINE, OS, Disk
 from fleet.facts.timesync import TIMESYNC, read_timesync
 from fleet.model import Blocked, Change, Facts, Reboot, Run, Satisfied, Verdict, Write, title_of
+from fleet.steps.apt import off_by
+from fleet.steps.clock import waiting
 from fleet.steps.swapping import file_script, on_script, rpi_conf, with_settings
 from tests.support.golden import golden
 from tests.support.planning import effects, plan, verdict
@@ -100,15 +103,42 @@ def test_a_clock_that_is_far_off() -> None:
     started = clock(block(*TIMESYNCD), skew=-4000)
     assert isinstance(started, Change)
     assert isinstance(started.actions[0], Run)
-    assert "NTPSynchronized" in started.actions[0].script
+    assert "time server" in started.actions[0].script
     near = clock(block(*TIMESYNCD), skew=-20)
     assert isinstance(near, Change)
     assert isinstance(near.actions[0], Run)
-    assert "NTPSynchronized" not in near.actions[0].script
-    for shown, words in ((clock(block(*CHRONY), skew=4000), "UDP port 123"), (clock(skew=-4000), "timedatectl set-ntp true")):
+    assert "time server" not in near.actions[0].script
+    for shown, words in ((clock(block(*CHRONY), skew=4000), "UDP port 123"), (clock(skew=-4000), "from here")):
         assert isinstance(shown, Blocked)
         assert "4000 s" in shown.why
         assert words in shown.hint
+        assert "--sudo -- date -s @$(date +%s)" in shown.hint
+
+
+@pytest.mark.parametrize(
+    ("skew", "jump", "code"),
+    [(-4000, 4000, 0), (-4000, 3800, 0), (-4000, 0, 1), (86400, -86400, 0), (86400, 0, 1), (86400, 86400, 1)],
+)
+def test_the_wait_for_a_clock_ends_when_it_is_about_right(tmp_path: Path, skew: int, jump: int, code: int) -> None:
+    """However it was set, and not before; and after some time with what is the matter."""
+    for name, text in {
+        "date": f"echo $(($(/bin/date +%s) + $(cat {tmp_path}/off)))",
+        "start": f"echo {skew + jump} >{tmp_path}/off",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "off").write_text(str(skew))
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", waiting("start", skew, 1)], env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "UDP port 123" in done.stderr) == (code, bool(code)), done
+
+
+def test_a_skew_of_days_is_told_in_days_too() -> None:
+    """Seconds alone are hard to read then."""
+    assert off_by(-730 * 86400) == "63072000 s (730 days) behind this machine's"
+    assert off_by(400) == "400 s ahead of this machine's"
 
 
 # ── modules ──────────────────────────────────────────────────────────────────────────────────────────────────────────
