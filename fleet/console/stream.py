@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -57,9 +57,14 @@ class Stream:
 
     def line(self, text: str = "") -> None:
         """Write a line, or several. When nobody reads any more, that is no reason to stop what is being done."""
+        self.pieces((text,))
+
+    def pieces(self, texts: Iterable[str]) -> None:
+        """Write a text that comes in pieces, and end its line: a long one need not be in memory as a whole."""
         with self._lock:
             try:
-                self.file.write(text + "\n")
+                self.file.writelines(texts)
+                self.file.write("\n")
             except BrokenPipeError:
                 self._let_go()
 

@@ -42,5 +42,5 @@ def tell_data(screen: Screen, text: str) -> None:
 
 
 def tell_json(screen: Screen, data: Any) -> None:
-    """The answer for programs."""
-    screen.out.line(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    """The answer for programs, in the encoder's own pieces: for 100 hosts the whole text took 10 MB."""
+    screen.out.pieces(json.JSONEncoder(indent=2, ensure_ascii=False, default=str).iterencode(data))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import tempfile
+import tracemalloc
 from collections.abc import Mapping
 from textwrap import dedent
 
@@ -15,7 +18,7 @@ from fleet.console.reports import Output, progress, tell_facts_report, tell_plan
 from fleet.console.stream import Screen, Stream, clean, screen
 from fleet.console.summary import tell_summary
 from fleet.console.tables import shown, tell_facts, tell_hosts
-from fleet.console.tell import tell_error
+from fleet.console.tell import tell_error, tell_json
 from fleet.console.words import counted, cut, duration
 from fleet.errors import NotSelected
 from fleet.events import Report, RunInfo
@@ -453,6 +456,25 @@ def test_a_reader_that_goes_away_stops_nothing() -> None:
         for _ in range(3):
             stream.line("text")
         stream.flush()
+
+
+def test_json_is_never_in_memory_as_a_whole() -> None:
+    """The answer of a large fleet goes out in pieces, and is one document and a line end."""
+    data = {"hosts": [{"name": f"pi-{number}", "why": "é" * 1000} for number in range(2000)]}
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        stream = Stream(file, color=False, width=80)
+        tracemalloc.start()
+        try:
+            tell_json(Screen(stream, stream), data)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < file.tell() / 10, peak
+        file.seek(0)
+        text = file.read()
+    assert json.loads(text) == data
+    assert text.endswith("}\n")
+    assert not text.endswith("\n\n")
 
 
 def test_an_output_that_knows_no_unicode_gets_question_marks() -> None:
