@@ -28,8 +28,13 @@ def by_recipe(hosts: Iterable[Host], given: str | None) -> dict[str, list[Host]]
     return used
 
 
-def problems_of(recipes: Recipes, name: str, hosts: Sequence[Host], extra: Mapping[str, Data]) -> Iterator[FileError]:
-    """What is wrong with a recipe for these hosts, as far as it shows without facts; the same for several hosts once."""
+def problems_of(
+    recipes: Recipes, name: str, hosts: Sequence[Host], extra: Mapping[str, Data], *, looks: bool = True
+) -> Iterator[FileError]:
+    """What is wrong with a recipe for these hosts, as far as it shows without facts; the same for several hosts once.
+
+    With ``looks``, build contexts and archives that it names have to be there too.
+    """
     try:
         recipe = recipes.load(name)
     except FileError as error:
@@ -42,6 +47,6 @@ def problems_of(recipes: Recipes, name: str, hosts: Sequence[Host], extra: Mappi
         if values not in seen:
             seen.add(values)
             try:
-                recipe.check(scope)
+                recipe.check(scope, looks=looks)
             except FileError as error:
                 yield error

@@ -31,7 +31,7 @@ def plan(
     from fleet.cli.prepare import prepare
     from fleet.console.reports import tell_plan_report
 
-    prepared = prepare(session, which, login, what)
+    prepared = prepare(session, which, login, what, looks=True)
     report = stages.propose(prepared.run, prepared.hosts)
     code = prepared.finish(report, partial(tell_plan_report, diff=diff), check=check)
     if prepared.lock.learnt:

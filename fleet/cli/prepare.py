@@ -74,17 +74,19 @@ def prepare(
     reporter: Lines | None = None,
     diff: bool = False,
     locks: bool = False,
+    looks: bool = False,
 ) -> Prepared:
     """Read the files, ask for passwords and make the run. Everything that can be wrong without a network is found here.
 
-    With ``locks``, images that are looked up are locked in the file too.
+    With ``locks``, images that are looked up are locked in the file too. ``looks`` is for verbs that make plans: build
+    contexts and archives have to be there. `fleet logs` goes without them.
     """
     what = what or What()
     lock = LockFile(what.lock, writes=locks)
     inventory, selection = chosen(which)
     hosts = tuple(_as(login, host) for host in selection.hosts)
     extra = parse_extra(what.extra or ())
-    recipes = _recipes(session, what, hosts, extra)
+    recipes = _recipes(session, what, hosts, extra, looks=looks)
     steps, skipped = _steps("--step", what.step or ()), _steps("--skip", what.skip or ())
     reporter = reporter or progress(session.screen, diff=diff)
     logs = Logs(home() / run_name())
@@ -129,12 +131,12 @@ def _valid(option: str, value: str | None, check: Callable[[str], str]) -> str |
         raise UsageError(f"{option}: {problem}", f"correct {option}") from None
 
 
-def _recipes(session: Session, what: What, hosts: Sequence[Host], extra: Mapping[str, Data]) -> Recipes:
+def _recipes(session: Session, what: What, hosts: Sequence[Host], extra: Mapping[str, Data], *, looks: bool) -> Recipes:
     """The recipes, those of these hosts checked already: a mistake in one is told before anything is connected."""
     recipes = Recipes()
     used = by_recipe(hosts, what.recipe)
     for name, users in used.items():
-        for error in problems_of(recipes, name, users, extra):
+        for error in problems_of(recipes, name, users, extra, looks=looks):
             raise error
     loaded = [recipes.load(name) for name in used]
     known = frozenset().union(*(recipe.used_vars | recipe.vars.keys() for recipe in loaded))

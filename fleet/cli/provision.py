@@ -50,7 +50,7 @@ def provision(
     which = replace(which, hosts=list(saved)) if saved else which
     flags = {"removal": allow_removal, "restart": allow_restart, "reboot": allow_reboot}
     allow = frozenset(word for word, given in flags.items() if given)
-    prepared = prepare(session, which, login, what, allow=allow, diff=diff, locks=True)
+    prepared = prepare(session, which, login, what, allow=allow, diff=diff, locks=True, looks=not saved)
     for plan in (saved or {}).values():
         prepared.lock.learn_from(plan.catalog)
     run = replace(prepared.run, batch=batch or 0, max_failures=max_failures or 0)

@@ -25,7 +25,7 @@ def list_(
     from fleet.console.reports import quiet_progress
     from fleet.console.stacks import tell_stacks
 
-    prepared = prepare(session, which, login, what, reporter=quiet_progress(session.screen))
+    prepared = prepare(session, which, login, what, reporter=quiet_progress(session.screen), looks=True)
     report = stages.stacks(prepared.run, prepared.hosts)
     found = [stack for host in report.hosts for stack in host.stacks or ()]
     return prepared.finish(report, tell_stacks) or (3 if check and not all(stack.is_well for stack in found) else 0)

@@ -12,7 +12,7 @@ def verify(session: Session, which: Which, what: What, login: Login) -> int:
     from fleet.cli.prepare import prepare
     from fleet.console.reports import tell_end
 
-    prepared = prepare(session, which, login, what)
+    prepared = prepare(session, which, login, what, looks=True)
     return prepared.finish(stages.check(prepared.run, prepared.hosts), tell_end)
 
 

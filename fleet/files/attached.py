@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from fleet.files.fields import refuse
+from fleet.files.named import FILE, look
 from fleet.files.problems import show
 
 LARGEST = 256 * 1024
@@ -30,14 +30,11 @@ def _attached(value: Any) -> Any:
 
 
 def _read(path: Path, named: str) -> str:
+    look(path, named, FILE)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            refuse(f"{show(named)} is no file", "name a text file, relative to the recipe")
         content = path.read_bytes()
-    except FileNotFoundError:
-        refuse(f"there is no file {show(named)}", "a path is relative to the recipe that names it")
-    except (OSError, ValueError) as problem:
-        refuse(f"{show(named)} can't be read: {getattr(problem, 'strerror', None) or problem}")
+    except OSError as problem:
+        refuse(f"{show(named)} can't be read: {problem.strerror}")
     if len(content) > LARGEST:
         refuse(f"{show(named)} is larger than {LARGEST // 1024} KiB", "large files belong into an image or a volume")
     try:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleet.errors import RecipeError, UsageError
-from fleet.files import fields
+from fleet.files import fields, named
 from fleet.files.problems import Place, Problem, explain, placed, raise_all, show
 from fleet.model import Data, Options, Step
 from fleet.recipe import conditions
@@ -109,10 +109,13 @@ class Recipe:
         made, _ = _Reading(self, step, self._with_own_vars(scope)).result()
         return made  # type: ignore[return-value]
 
-    def check(self, scope: Scope) -> None:
-        """Raise one RecipeError with the problems of all sections, as far as they show without facts."""
+    def check(self, scope: Scope, *, looks: bool = True) -> None:
+        """Raise one RecipeError with the problems of all sections, as far as they show without facts.
+
+        With ``looks``, build contexts and archives that the sections name have to be there too.
+        """
         scope = self._with_own_vars(scope)
-        readings = [_Reading(self, step, scope) for step in self.steps if step.name in self._wanted()]
+        readings = [_Reading(self, step, scope, looks=looks) for step in self.steps if step.name in self._wanted()]
         problems = [problem for reading in readings for problem in reading.result()[1]]
         for name, when in self.conditions.items():
             problems += conditions.problems(when, scope, (name, conditions.KEY))
@@ -141,10 +144,11 @@ class Recipe:
 
 
 class _Reading:
-    """One step's section, read for one host."""
+    """One step's section, read for one host; with ``looks``, what it names of the laptop has to be there."""
 
-    def __init__(self, recipe: Recipe, step: Step[Any], scope: Scope) -> None:
+    def __init__(self, recipe: Recipe, step: Step[Any], scope: Scope, *, looks: bool = False) -> None:
         self.step = step
+        self.context = named.LOOK if looks else None
         self.filled = fill(dict(recipe.sections.get(step.name, {})), scope, (step.name,))
 
     def result(self) -> tuple[Options | None, list[Problem]]:
@@ -153,7 +157,7 @@ class _Reading:
         problems = list(self.filled.problems)
         for _ in range(3):  # a word given for a list of numbers is read twice: as a list, then each item
             try:
-                made = self.step.options.model_validate_json(json.dumps(data))
+                made = self.step.options.model_validate_json(json.dumps(data), context=self.context)
             except ValidationError as found:
                 if (better := _reread(data, found)) == data:
                     return None, problems + self._relevant(explain(found, self.step.options, data, (self.step.name,)))

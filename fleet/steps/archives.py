@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from fleet.facts.daemon import DAEMON, Image
 from fleet.facts.uses import needed
 from fleet.files.fields import refuse
+from fleet.files.named import FileOrFolder
 from fleet.files.problems import show
 from fleet.formats.references import ImageReference, best, parse
 from fleet.model import Blocked, Change, Facts, Options, Query, Satisfied, SendImage, Situation, Step, Unavailable, Verdict
@@ -25,7 +26,7 @@ def _tag(text: str) -> str:
 class ArchivesOptions(Options):
     """Which images, out of which archives."""
 
-    images: dict[Annotated[ImageReference, AfterValidator(_tag)], Annotated[str, Field(min_length=1)]] = Field(
+    images: dict[Annotated[ImageReference, AfterValidator(_tag)], FileOrFolder] = Field(
         default_factory=dict,
         description="The archive of each image: what `docker save` wrote, or an OCI layout; from the recipe's own folder.",
     )

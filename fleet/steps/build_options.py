@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from fleet.files import named
 from fleet.files.fields import refuse
 from fleet.files.problems import show
 from fleet.formats.references import HUB, ImageReference, parse
@@ -44,8 +46,10 @@ class Build(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     tag: Annotated[ImageReference, AfterValidator(_tag)] = Field(description="The image's name and tag, such as shop/web:1.")
-    context: str = Field(min_length=1, description="The folder to build from; a relative one from the recipe's own folder.")
-    dockerfile: Annotated[str, AfterValidator(_inside)] = Field("Dockerfile", description="The Dockerfile, inside the context.")
+    context: named.Folder = Field(description="The folder to build from; a relative one from the recipe's own folder.")
+    dockerfile: Annotated[str, AfterValidator(_inside)] = Field(
+        "Dockerfile", validate_default=True, description="The Dockerfile, inside the context."
+    )
     bases: dict[ArgumentName, ImageReference] = Field(
         default_factory=dict,
         description="Build arguments that name base images (ARG BASE, FROM ${BASE}): checked for the platform before the build.",
@@ -68,6 +72,15 @@ class Build(BaseModel):
     )
     memory: int = Field(0, ge=0, le=1 << 20, description="MiB of memory and swap together that the build takes at least.")
     timeout: int = Field(7200, ge=10, le=86400, description="Seconds that the build may take.")
+
+    @field_validator("dockerfile")
+    @classmethod
+    def _is_in_the_context(cls, dockerfile: str, info: ValidationInfo) -> str:
+        """A context that was refused, or hangs on a fact, says nothing of what is in it."""
+        if named.looks(info) and (context := info.data.get("context")):
+            path = Path(context) / dockerfile
+            named.look(path, str(path), named.FILE, "write it, or name another one in the context: dockerfile: NAME")
+        return dockerfile
 
     @model_validator(mode="after")
     def _names_a_registry(self) -> Build:

@@ -109,10 +109,16 @@ def test_a_build_that_fails(converged: Callable[..., Host], project: Project) ->
 
 
 def test_a_context_that_is_not_there(converged: Callable[..., Host], project: Project) -> None:
-    """Said before anything is changed, with the folder's name."""
+    """Said before the host is asked, with the folder's name; or of the host, where a fact of it decides which folder."""
     host = converged()
     project.inventory([host])
     project.recipe("lost", builds={"images": [{"tag": "lost:1", "context": "nowhere"}]})
+    said = project.fleet("provision", "--all", "--recipe", "lost")
+    assert said.code == 2, said
+    assert "recipes/lost.yml:6: builds.images[0].context: there is no folder 'recipes/nowhere'" in said.err
+    assert "connect" not in said.err
+
+    project.recipe("lost", builds={"images": [{"tag": "lost:1", "context": "nowhere-${facts.architecture}"}]})
     why, hint = blocked(project.fleet("provision", "--all", "--recipe", "lost", "--json"), host)
-    assert why == "the build context recipes/nowhere is no folder"
+    assert why == "the build context recipes/nowhere-amd64 is no folder"
     assert "from the folder of the recipe" in hint

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from fleet.errors import RecipeError
 from fleet.facts.daemon import DAEMON, Image
 from fleet.model import Blocked, Catalog, Change, Facts, Satisfied, SendImage
 from fleet.plan import saved
 from fleet.queries import Archived, ArchivedImage, ArchiveQuery
+from fleet.recipe.cookbook import Recipes
+from fleet.recipe.substitution import Scope
 from fleet.steps import STEPS
 from fleet.steps.archives import ArchivesOptions
 from tests.support.archives import Image as Made
@@ -75,6 +79,28 @@ def test_archives_that_can_not_be_read(tmp_path: Path, archive: str) -> None:
         assert isinstance(said, Blocked)
         assert said.why.endswith(why)
         assert said.hint
+
+
+def test_archives_are_looked_for_before_any_host_is_asked(tmp_path: Path, archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With file, line, key and what may have been meant; a fact in the path is waited for. A layout is a folder."""
+    unpack(layout([APP]), tmp_path / "unpacked")
+    (tmp_path / "right.yml").write_text("archives: {images: {a: app.tar, b: unpacked, c: '${facts.codename}.tar'}}\n")
+    (tmp_path / "wrong.yml").write_text("archives:\n  images:\n    app:1: ap.tar\n")
+    recipes = Recipes([tmp_path])
+    right, wrong, scope = recipes.load("right"), recipes.load("wrong"), Scope(fact_names=("codename",))
+    right.check(scope)
+    said = r"wrong.yml:3: archives.images.app:1: there is no file or folder .*; did you mean 'app.tar'"
+    with pytest.raises(RecipeError, match=said) as error:
+        wrong.check(scope)
+    assert "relative to the recipe" in error.value.hint
+    wrong.check(scope, looks=False)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(RecipeError, match=r"archives.images.a: .* can't be read: Permission denied"):
+        right.check(scope)
 
 
 def test_nothing_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 from pydantic import ValidationError
 
 from fleet.catalog.contexts import context, entries
-from fleet.errors import CatalogError
+from fleet.errors import CatalogError, RecipeError
 from fleet.facts.board import BOARD
 from fleet.facts.daemon import DAEMON, Image
 from fleet.model import Blocked, Change, Facts, Run, Satisfied, SendContext, Unavailable
 from fleet.plan import Missing
 from fleet.queries import ContextQuery, ImageQuery, RemoteImage
+from fleet.recipe.cookbook import Recipes
+from fleet.recipe.substitution import Scope
 from fleet.steps.builds import Build, BuildsOptions
 from fleet.tasks.contexts import read_listing
 from tests.support.golden import golden
@@ -91,6 +94,44 @@ def test_contexts_that_are_none(folder: Path) -> None:
         context(ContextQuery(str(folder / "nowhere")))
     with pytest.raises(CatalogError, match=r"no other\.Dockerfile in"):
         context(ContextQuery(str(folder), "other.Dockerfile"))
+
+
+def check(folder: Path, context: str, **values: Any) -> None:
+    """Check a recipe beside the context, as is done before any host is asked."""
+    (folder / "shop.yml").write_text(f"builds:\n  images:\n    - tag: shop/web:1\n      context: {context}\n")
+    Recipes([folder]).load("shop").check(Scope(values, fact_names=("codename",)))
+
+
+def test_a_context_is_looked_for_before_any_host_is_asked(folder: Path) -> None:
+    """With file, line, key and what may have been meant; also where a var names it. A fact is waited for."""
+    check(folder, ".")
+    check(folder, "${facts.codename}")
+    check(folder, f"{folder}/${{vars.where}}", where="")
+    with pytest.raises(RecipeError, match=r"shop.yml:4: builds.images\[0\].context: there is no .*; did you mean 'src'") as error:
+        check(folder, f"{folder}/${{vars.where}}", where="scr")
+    assert "from " in error.value.message
+    with pytest.raises(RecipeError, match=r"shop.yml:3: builds.images\[0\]: there is no file") as error:
+        check(folder, "src")
+    assert "dockerfile: NAME" in error.value.hint
+
+
+@pytest.mark.parametrize(("opens", "key"), [("os.scandir", r"images\[0\].context"), ("pathlib.Path.open", r"images\[0\]")])
+def test_a_context_that_may_not_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch, opens: str, key: str) -> None:
+    """Says so, of the folder and of the Dockerfile. (Root may read everything, so opening is made to fail.)"""
+    (folder / "shop.yml").write_text("builds:\n  images:\n    - tag: shop/web:1\n      context: .\n")
+    recipe = Recipes([folder]).load("shop")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(opens, refuse)
+    with pytest.raises(RecipeError, match=f"builds.{key}: .* can't be read: Permission denied"):
+        recipe.check(Scope())
+
+
+def test_options_of_a_saved_plan_need_no_context() -> None:
+    """The folder may be gone by then: what is in it is asked for when it is sent."""
+    assert Build.model_validate({**BUILD, "context": "/nowhere"}).context == "/nowhere"
 
 
 def test_a_hosts_listing_is_read_back(folder: Path) -> None:

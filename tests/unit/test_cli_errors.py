@@ -13,7 +13,10 @@ import pytest
 
 from fleet import __version__
 from fleet.cli import app, main
-from fleet.errors import Interrupted, RemoteError
+from fleet.cli.options import Login, Which
+from fleet.cli.prepare import prepare
+from fleet.cli.session import Session
+from fleet.errors import Interrupted, RecipeError, RemoteError
 
 CLONE = Path(__file__).parents[2]
 
@@ -85,6 +88,38 @@ def test_a_wrong_recipe_is_found_before_anything_is_connected(
     (project / "bad.yml").write_text("engine: {version: 28.5}\n")
     assert main(["provision", "--all", "-r", "./bad.yml"]) == 2
     assert capsys.readouterr().err.count("bad.yml:1: engine.version") == 1
+
+
+LOST = "archives:\n  images:\n    shop/web:1: web.tar\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["validate"], ["plan", "--all"], ["provision", "--all"], ["verify", "--all"], ["stacks", "--all"], ["images", "lock"]],
+)
+def test_what_a_recipe_names_of_the_laptop_is_looked_for_first(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """A lost archive is a mistake of the file for verbs that need it, told once for all hosts, and none is connected."""
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("FLEET_INVENTORY", raising=False)
+    (project / "lost.yml").write_text(LOST)
+    assert main([*words, "-r", "./lost.yml"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("lost.yml:3: archives.images.shop/web:1: there is no file or folder 'web.tar'") == 1
+    assert "hint: a path is relative to the recipe" in said
+
+
+def test_verbs_that_make_no_plans_go_without(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks at containers from another laptop needs no archives there, nor who carries out a plan that was saved."""
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("XDG_STATE_HOME", str(project / "state"))
+    (project / "inventory" / "fleet.yml").write_text("hosts: {local: {address: local, recipe: ./lost.yml}}\n")
+    (project / "lost.yml").write_text(LOST)
+    session, which = Session(), Which(hosts=["local"])
+    assert prepare(session, which, Login()).hosts
+    with pytest.raises(RecipeError, match="there is no file or folder"):
+        prepare(session, which, Login(), looks=True)
 
 
 def test_version_and_help(project: Path) -> None:
