@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from fleet.facts.stacks import BACK
 from fleet.files import composing
 from fleet.files.attached import Attachment, TextFile
-from fleet.files.composing import ComposeFile, ComposeFileError
+from fleet.files.compose_yaml import ComposeFileError
+from fleet.files.composing import ComposeFile
 from fleet.files.fields import VarName, line, refuse
 from fleet.files.problems import show, suggest
 from fleet.formats.references import parse

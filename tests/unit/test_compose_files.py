@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.files.composing import ComposeFileError, read
+from fleet.files.compose_yaml import ComposeFileError
+from fleet.files.composing import read
 from fleet.formats.limits import Limits
 
 WHOLE = """\
