@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fleet.doctor.words import HOST, as_root, error, lines, warning
+from fleet.doctor.words import HOST, error, lines, warning
 from fleet.facts import BOARD
 from fleet.model import Facts, Finding, Probe
 
@@ -72,12 +72,10 @@ def memory(facts: Facts) -> Finding | None:
     if not board.memory_kib or board.memory_kib >= TIGHT_KIB or (board.swap_kib and board.memory_kib >= ENOUGH_KIB):
         return None
     has_swap = f"swap: {board.swap_kib // 1024} MiB" if board.swap_kib else "no swap"
-    swap = "fallocate -l 1G /swapfile && chmod 600 /swapfile && mkswap /swapfile && swapon /swapfile"
-    keep = "echo /swapfile none swap sw 0 0 >>/etc/fstab"
     few = "Run small containers only, one at a time, and build images elsewhere."
     return warning(
         "memory",
         f"{board.memory_kib // 1024} MiB of memory are little for Docker{'' if board.swap_kib else ', and there is no swap'}",
         f"memory: {board.memory_kib // 1024} MiB, {has_swap}",
-        few if board.swap_kib else as_root(f"{swap} && {keep}"),
+        few if board.swap_kib else f"fleet provision {HOST} --recipe pi --step swap",
     )

@@ -90,7 +90,7 @@ CASES = [
     Case("read-only", WARNING, lambda: patient(mounts="/\toverlay\trw\noverlay\tboot=overlay"), "gone", "boot=", "disable"),
     Case("storage", ERROR, lambda: patient(kernel_log=SD_ERROR), "SD card", "mmcblk0: error -110", "new card"),
     Case("memory", WARNING, lambda: _memory(390_000, 100_000), "380 MiB", "swap: 97 MiB", "build images elsewhere"),
-    Case("memory", WARNING, lambda: _memory(930_000, 0), "no swap", "no swap", "mkswap"),
+    Case("memory", WARNING, lambda: _memory(930_000, 0), "no swap", "no swap", "--recipe pi --step swap"),
     Case("power", ERROR, lambda: patient(throttled="throttled=0x50005\n"), "too weak", "now: under-voltage, thr", "supply"),
     Case("power", WARNING, lambda: patient(throttled="throttled=0x10000\n"), "too weak", "since the boot: under", "doctor"),
     Case("power", WARNING, lambda: patient(throttled="throttled=0x80008\n"), "too hot", "soft temperature limit", "heat sink"),
