@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -48,6 +47,7 @@ from fleet.steps import STEPS
 from fleet.tasks import building
 from fleet.tasks.contexts import send_context
 from fleet.tasks.fab import reconnect
+from fleet.tasks.failures import failed, is_locked, last_words, lock_holder, stale_source
 from fleet.tasks.nodes import leave
 from fleet.tasks.rebooting import reboot
 from fleet.tasks.registries import log_in
@@ -55,17 +55,6 @@ from fleet.tasks.swarming import enter
 
 HAS_CHANGED = 65
 """Exit code of a file action which found something other than the plan saw (EX_DATAERR of sysexits.h)."""
-
-LOCKED = ("could not get lock", "unable to acquire the dpkg frontend lock", "unable to lock")
-"""What apt and dpkg say (in the C locale) while another program holds a lock."""
-
-_HOLDER = re.compile(r"^(?:Waiting for cache lock: |E: )?Could not get lock .* held by (process \d+ \([^)]*\))")
-"""How apt names who holds the lock, while it waits for it itself and when it has given up."""
-
-_STALE = re.compile(
-    r"^W: (?:Failed to fetch (?P<url>\S+) +(?P<why>.*)|(?P<other>GPG error: .*|The repository .* does not have .*))"
-)
-"""How apt names a source that it could not refresh."""
 
 _LOCK_PAUSE = 5.0
 _WRITE_SECONDS = 60
@@ -184,13 +173,12 @@ def _listener(job: Job, stale: dict[str, None] | None = None) -> Callable[[str],
 
     def listen(line: str) -> None:
         job.say(line)
-        if stale is not None and (found := _STALE.match(line)):
-            what = f"{found['url']} ({found['why'].strip()})" if found["url"] else found["other"]
-            stale[f"apt could not refresh a source, and goes on without: {job.masked(what)}"] = None
-        holder = _HOLDER.search(line)
-        if holder and holder[1] not in waited_for:
-            waited_for.add(holder[1])
-            job.run.reporter.note(job.host.name, f"waiting: {holder[1]} holds apt's lock")
+        if stale is not None and (source := stale_source(line)):
+            stale[f"apt could not refresh a source, and goes on without: {job.masked(source)}"] = None
+        holder = lock_holder(line)
+        if holder and holder not in waited_for:
+            waited_for.add(holder)
+            job.run.reporter.note(job.host.name, f"waiting: {holder} holds apt's lock")
 
     return listen
 
@@ -204,8 +192,8 @@ def _run(c: Any, job: Job, action: Run, stale: dict[str, None]) -> None:
         done = _as_root(c, job, script, action.timeout, listen, stdin)
         if done.code == 0:
             return
-        if not _is_locked(done) or time.monotonic() >= deadline:
-            raise _failed(action, done)
+        if not is_locked(done) or time.monotonic() >= deadline:
+            raise failed(action, done)
         job.run.stop.wait(_LOCK_PAUSE)
 
 
@@ -219,52 +207,6 @@ def _fed(job: Job, secrets: Sequence[Fed]) -> bytes:
         job.run.told.extend(s for s in secret.lines if s not in job.run.told)
         lines += base64.b64encode(content_of(secret)) + b"\n"
     return lines
-
-
-def _is_locked(done: Done) -> bool:
-    said = done.err.lower()
-    return any(words in said for words in LOCKED)
-
-
-def last_words(done: Done) -> str:
-    """The last telling line that a command printed: apt's own E: line if there is one."""
-    lines = [line.strip() for line in (done.err.strip() or done.out.strip()).splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("E:", "Error:", "error:", "dpkg: error"))]
-    return (errors or lines or ["it printed nothing"])[0 if errors else -1].removeprefix("error: ")
-
-
-def _failed(action: Run, done: Done) -> RemoteError:
-    hint = next((hint for words, hint in HINTS if words in (done.err + done.out).lower()), "The whole output is in the log.")
-    return RemoteError(f"{action.title}: exit code {done.code}: {last_words(done)}", hint)
-
-
-HINTS: Sequence[tuple[str, str]] = (
-    (LOCKED[0], "Another program uses apt; wait until it is done (ps ax | grep -E 'apt|dpkg'), or raise apt: {lock_timeout: …}."),
-    (LOCKED[1], "Another program uses apt; wait until it is done (ps ax | grep -E 'apt|dpkg'), or raise apt: {lock_timeout: …}."),
-    ("not valid yet", "The host's clock is behind: sudo timedatectl set-ntp true, wait a minute, and run again."),
-    ("conflicting values set for option signed-by", "Two sources name one repository with different keys; remove one of them."),
-    ("temporary failure resolving", "The host can't resolve names: look at its DNS (resolvectl status; /etc/resolv.conf)."),
-    ("could not resolve", "The host can't resolve names: look at its DNS (resolvectl status; /etc/resolv.conf)."),
-    ("no space left on device", "Its disk is full: sudo apt-get clean; sudo journalctl --vacuum-size=50M; docker system prune."),
-    (
-        "is not bound",
-        "A key of the distribution is out of date: install its newer keyring package (raspberrypi-archive-keyring).",
-    ),
-    ("no_pubkey", "A key of one of the host's apt sources is missing; install that repository's keyring package."),
-    ("failed to fetch", "The host can't reach one of its apt sources; look at its network, or remove a source that is gone."),
-    ("does not have a release file", "One of the host's apt sources is gone; remove it from /etc/apt/sources.list.d."),
-    ("toomanyrequests", "Docker Hub's limit is used up (it counts per address); wait, log in, or use a mirror."),
-    ("dockerd refuses the new", "Correct daemon: {…} in the recipe; the file on the host is as it was."),
-    ("so the old one is back", "Correct daemon: {…} in the recipe; Docker runs with what it had before."),
-    (
-        "unable to configure the docker daemon",
-        "Mend /etc/docker/daemon.json on the host (sudo dockerd --validate tells whether it is right), and run again.",
-    ),
-    ("no basic auth credentials", "Let the recipe log root in at that registry: login: {registries: [{registry: …}]}."),
-    ("gave http response to https client", "It has no TLS: name it in daemon: {insecure_registries: [HOST:PORT]}."),
-    ("dpkg was interrupted", "On the host: sudo dpkg --configure -a"),
-)
-"""Remedies by what apt, dpkg and docker say."""
 
 
 def _file_action(c: Any, job: Job, script: str) -> None:

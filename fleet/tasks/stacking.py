@@ -19,7 +19,7 @@ from fleet.steps import stack_scripts
 from fleet.steps.stack_drift import named
 from fleet.steps.stack_options import StacksOptions
 from fleet.tasks import probing
-from fleet.tasks.applying import last_words
+from fleet.tasks.failures import last_words
 from fleet.tasks.probing import Proposal
 
 STEP = "stacks"
