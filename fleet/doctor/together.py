@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median_low
 
-from fleet.doctor.access import CLOCK_SLACK
+from fleet.doctor.access import CLOCK_SLACK, set_clock
 from fleet.doctor.words import as_root, error, lines, warning
 from fleet.facts import MACHINE
 from fleet.model import Facts, Finding, Probe
@@ -112,13 +112,16 @@ def fleet_clock(seen: Seen) -> Iterator[tuple[str, Finding]]:
         told = f"the median of {len(skews)} hosts is {median:+d} s from this machine's clock, this host {skew:+d} s"
         if off_fleet and not off_laptop:
             why = f"the clock is {abs(skew - median)} s off the fleet's median, though not off this machine's"
-            yield name, warning("fleet-clock", why, told, as_root("timedatectl set-ntp true"))
-        elif off_laptop and not off_fleet:
-            why = "most of the fleet agree on the time, and this machine's clock differs from theirs: it is the wrong one"
             yield (
                 name,
-                warning("fleet-clock", why, told, lines("On the machine that you type on:", "sudo timedatectl set-ntp true")),
+                warning("fleet-clock", why, told, lines(*([f"{_OURS} Then:"] if abs(median) > CLOCK_SLACK else []), set_clock())),
             )
+        elif off_laptop and not off_fleet:
+            why = "most of the fleet agree on the time, and this machine's clock differs from theirs: it is the wrong one"
+            yield name, warning("fleet-clock", why, told, _OURS)
+
+
+_OURS = "Set the clock of the machine that you type on (`timedatectl` tells whether a time service keeps it right)."
 
 
 def _shared(values: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, list[str]]]:

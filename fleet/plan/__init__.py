@@ -112,11 +112,13 @@ def _not_under_itself(verdict: Verdict, host: Host) -> Verdict:
     return verdict
 
 
-def _addressed(verdict: Verdict, host: Host) -> Verdict:
+def addressed(remedy: str, host: Host) -> str:
     """Steps don't know whom they plan for and write HOST; a remedy can be typed as it stands when it names the host."""
-    if isinstance(verdict, Blocked):
-        return Blocked(verdict.why, verdict.hint.replace("fleet run HOST ", f"fleet run {host.name} "))
-    return verdict
+    return remedy.replace("fleet run HOST ", f"fleet run {host.name} ")
+
+
+def _addressed(verdict: Verdict, host: Host) -> Verdict:
+    return Blocked(verdict.why, addressed(verdict.hint, host)) if isinstance(verdict, Blocked) else verdict
 
 
 def _cannot(step: Step[Any], verdicts: dict[str, Verdict]) -> str:

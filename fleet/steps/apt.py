@@ -82,6 +82,9 @@ def install(facts: Facts, title: str, packages: tuple[str, ...], unless: str = "
 SET_CLOCK = "--sudo -- date -s @$(date +%s)"
 """What `fleet run HOST` takes to set a clock from the laptop's, whose shell puts the time in; it needs no time service there."""
 
+CLOCK_REMEDY = f"Set it from here: fleet run HOST {SET_CLOCK} (or fix the clock of the machine that you type on)."
+"""For a clock that stands in apt's way. HOST stands for the host's name until it is known whose clock it is."""
+
 
 def off_by(skew: int) -> str:
     """So many seconds ahead of the laptop's clock, or behind it when negative; in days too when it is hard to read else."""
@@ -99,7 +102,7 @@ def clock_is_wrong(facts: Facts) -> Blocked | None:
         return None
     return Blocked(
         f"the host's clock is {off_by(skew)}, so apt would refuse every signature",
-        f"Set it from here: fleet run HOST {SET_CLOCK} (or fix the clock of the machine that you type on).",
+        CLOCK_REMEDY,
     )
 
 

@@ -193,7 +193,7 @@ def _run(c: Any, job: Job, action: Run, stale: dict[str, None]) -> None:
         if done.code == 0:
             return
         if not is_locked(done) or time.monotonic() >= deadline:
-            raise failed(action, done)
+            raise failed(job.host, action, done)
         job.run.stop.wait(_LOCK_PAUSE)
 
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 
 from fleet.errors import RemoteError
-from fleet.model import Done, Run
+from fleet.model import Done, Host, Run
+from fleet.plan import addressed
+from fleet.steps.apt import CLOCK_REMEDY
 
 LOCKED = ("could not get lock", "unable to acquire the dpkg frontend lock", "unable to lock")
 """What apt and dpkg say (in the C locale) while another program holds a lock."""
@@ -47,16 +49,16 @@ def last_words(done: Done) -> str:
     return (errors or lines or ["it printed nothing"])[0 if errors else -1].removeprefix("error: ")
 
 
-def failed(action: Run, done: Done) -> RemoteError:
-    """The error for a script that ended with another exit code than 0."""
+def failed(host: Host, action: Run, done: Done) -> RemoteError:
+    """The error for a script that ended on this host with another exit code than 0."""
     hint = next((hint for words, hint in HINTS if words in (done.err + done.out).lower()), "The whole output is in the log.")
-    return RemoteError(f"{action.title}: exit code {done.code}: {last_words(done)}", hint)
+    return RemoteError(f"{action.title}: exit code {done.code}: {last_words(done)}", addressed(hint, host))
 
 
 HINTS: Sequence[tuple[str, str]] = (
     (LOCKED[0], "Another program uses apt; wait until it is done (ps ax | grep -E 'apt|dpkg'), or raise apt: {lock_timeout: …}."),
     (LOCKED[1], "Another program uses apt; wait until it is done (ps ax | grep -E 'apt|dpkg'), or raise apt: {lock_timeout: …}."),
-    ("not valid yet", "The host's clock is behind: sudo timedatectl set-ntp true, wait a minute, and run again."),
+    ("not valid yet", f"The host's clock is behind. {CLOCK_REMEDY}"),
     ("conflicting values set for option signed-by", "Two sources name one repository with different keys; remove one of them."),
     ("temporary failure resolving", "The host can't resolve names: look at its DNS (resolvectl status; /etc/resolv.conf)."),
     ("could not resolve", "The host can't resolve names: look at its DNS (resolvectl status; /etc/resolv.conf)."),
