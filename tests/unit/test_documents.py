@@ -151,9 +151,9 @@ def test_every_error_of_the_parser_is_told_in_place() -> None:
         assert refused(text).line
 
 
-TEXT = st.text(
-    st.characters(codec="utf-8", exclude_characters="\ufeff\ufffe\uffff", exclude_categories=["Cc", "Cs"]), max_size=20
-)
+INVISIBLE = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\ufffe\uffff"
+"""Refused in a file, but for escapes."""
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters=INVISIBLE, exclude_categories=["Cc", "Cs"]), max_size=20)
 DATA = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**17), 10**17) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -165,6 +165,13 @@ DATA = st.recursive(
 def test_json_is_read_as_what_it_is(data: dict[str, object]) -> None:
     """What a program writes as JSON, which is YAML as well, comes back unchanged."""
     assert parse(json.dumps(data, ensure_ascii=False), "f.json").data == data
+
+
+def test_invisible_characters_are_read_as_escapes_alone() -> None:
+    """As JSON has them by default; as themselves they could make a file look like another one."""
+    for character in INVISIBLE:
+        assert parse(json.dumps({"a": character}), "f.json").data == {"a": character}
+        assert "invisible" in str(refused(json.dumps({"a": character}, ensure_ascii=False)))
 
 
 @given(st.text("ab:-[]{}&*!|>'\"%@`#?,~<=.\t\n 019", max_size=60))
