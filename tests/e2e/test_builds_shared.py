@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import bcrypt
 import pytest
 
+from tests.lab.box.tokens import PASSWORD, USER
 from tests.lab.host import Host
 from tests.support import builds
 from tests.support.ask import blocked, step
@@ -16,6 +18,7 @@ from tests.support.project import Project
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 REGISTRY = "docker run -d --name registry --network host -e OTEL_TRACES_EXPORTER=none registry:3"
+WANTS_LOGIN = "-e REGISTRY_AUTH=htpasswd -e REGISTRY_AUTH_HTPASSWD_REALM=lab -e REGISTRY_AUTH_HTPASSWD_PATH=/htpasswd"
 PROVISION = ("provision", "--all", "--recipe", "shop", "--json")
 
 
@@ -43,7 +46,7 @@ def test_one_host_builds_for_the_others(converged: Callable[..., Host], project:
     place = f"{first.address}:5000"
     tag = f"{place}/shop/web:1"
     builds.write(project)
-    builds.recipe(project, tag=tag, where="fleet", push=True, daemon={"insecure_registries": [place]})
+    builds.recipe(project, tag=tag, where="fleet", push=True, beside={"daemon": {"insecure_registries": [place]}})
 
     plan = project.fleet("plan", "pi-a", "--recipe", "shop", "--json").hosts()["pi-a"]["plan"]
     push_another_platform(first, next(a["built"] for step in plan["steps"] for a in step.get("actions", ()) if "built" in a))
@@ -80,6 +83,33 @@ def test_one_host_builds_for_the_others(converged: Callable[..., Host], project:
     mended = project.fleet(*PROVISION)
     assert [mended.changed(host.name) for host in hosts] == [["builds"], [], []], mended
     assert builds.build(first, tag) == builds.build(third, tag)
+
+
+def test_a_registry_that_wants_a_login(converged: Callable[..., Host], project: Project) -> None:
+    """What is built is pushed and joined by whom the step `login` has logged in, and pulled by another; again 0 changed."""
+    first, second = hosts = [converged(name=name) for name in ("pi-a", "pi-b")]
+    project.inventory(hosts)
+    first.write("/root/htpasswd", f"{USER}:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n")
+    first.exec(REGISTRY.replace("registry:3", f"{WANTS_LOGIN} -v /root/htpasswd:/htpasswd registry:3"))
+    place = f"{first.address}:5000"
+    tag = f"{place}/shop/web:1"
+    builds.write(project)
+    login = {"registries": [{"registry": place, "user": USER, "password_from": "REGISTRY_TOKEN"}]}
+    builds.recipe(project, tag=tag, where="fleet", push=True, beside={"daemon": {"insecure_registries": [place]}, "login": login})
+
+    plan = project.fleet("plan", "pi-a", "--recipe", "shop", "--json")
+    assert "REGISTRY_TOKEN" in blocked(plan, first)[0], plan
+    done = project.fleet(*PROVISION, REGISTRY_TOKEN=PASSWORD)
+    assert done.code == 0, done
+    assert {tuple(done.changed(host.name)) for host in hosts} == {("daemon", "login", "builds")}, done
+    assert builds.build(first, tag) == builds.build(second, tag)
+    again = project.fleet(*PROVISION, REGISTRY_TOKEN=PASSWORD)
+    assert (again.code, [again.changed(host.name) for host in hosts]) == (0, [[], []]), again
+    second.exec(f"docker rmi {tag}")
+    pulled = project.fleet("provision", "pi-b", "--recipe", "shop", "--json", REGISTRY_TOKEN=PASSWORD)
+    assert step(pulled, second, "builds")["why"] == f"pull {tag}, which is built and pushed", pulled
+    assert builds.build(first, tag) == builds.build(second, tag)
+    assert not any(PASSWORD in str(said) for said in (plan, done, again, pulled))
 
 
 def test_the_laptop_builds_for_all(converged: Callable[..., Host], project: Project) -> None:

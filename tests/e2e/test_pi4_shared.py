@@ -51,7 +51,9 @@ def _share(project: Project, pc: Host) -> str:
     place = f"{pc.address}:5000"
     tag = f"{place}/shop/web:1"
     builds.write(project)
-    builds.recipe(project, tag=tag, where="fleet", push=True, timeout=PATIENT, daemon={"insecure_registries": [place]})
+    builds.recipe(
+        project, tag=tag, where="fleet", push=True, timeout=PATIENT, beside={"daemon": {"insecure_registries": [place]}}
+    )
     return tag
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ def write(project: Project, word: str = "first") -> Path:
     return folder
 
 
-def recipe(project: Project, *, daemon: dict[str, Any] | None = None, **options: Any) -> None:
-    """The recipe `shop`, which builds it; ``daemon`` are settings of Docker's, if any."""
+def recipe(project: Project, *, beside: Mapping[str, Any] | None = None, **options: Any) -> None:
+    """The recipe `shop`, which builds it; ``beside`` are other sections of the recipe."""
     image = {"tag": TAG, "context": "context", "bases": {"BASE": "busybox:1.35"}, **options}
-    project.recipe("shop/recipe", builds={"images": [image]}, **({"daemon": daemon} if daemon else {}))
+    project.recipe("shop/recipe", builds={"images": [image]}, **(beside or {}))
 
 
 def build(host: Host, tag: str = TAG) -> str:
