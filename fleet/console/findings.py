@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fleet.console.stream import Stream, clean
+from fleet.console.summary import tell_total
 from fleet.console.words import columns, counted, duration, joined, marked, wrapped
 from fleet.events import Report
 from fleet.facts import named
@@ -33,7 +34,7 @@ def tell_findings(stream: Stream, report: Report) -> None:
     for line in _table(stream, report):
         stream.line(line)
     stream.line()
-    stream.line(_total(report))
+    tell_total(stream, _total(report))
 
 
 def _block(stream: Stream, host: HostReport) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fleet.console.lines import TROUBLE, Lines
 from fleet.console.stream import Screen, clean
-from fleet.console.summary import tell_troubles, total
+from fleet.console.summary import tell_total, tell_troubles, total
 from fleet.events import Report, RunInfo
 from fleet.model import Outcome
 
@@ -91,4 +91,4 @@ def tell_merged_report(screen: Screen, report: Report) -> None:
         for line in (out + err).splitlines():
             screen.out.line(f"  {clean(line)}".rstrip())
     tell_troubles(screen.err, report)
-    screen.err.line(total(report))
+    tell_total(screen.err, total(report))

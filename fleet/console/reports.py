@@ -9,7 +9,7 @@ from fleet.console.findings import tell_findings
 from fleet.console.lines import MILESTONE, TROUBLE, Lines
 from fleet.console.plans import tell_plans
 from fleet.console.stream import Screen, clean, screen
-from fleet.console.summary import tell_summary, tell_troubles, total
+from fleet.console.summary import tell_summary, tell_total, tell_troubles, total
 from fleet.console.tables import tell_facts
 from fleet.console.words import counted
 from fleet.events import Report, RunInfo
@@ -47,7 +47,7 @@ def tell_plan_report(screen: Screen, report: Report, *, diff: bool) -> None:
     parts += [f"{blocked} blocked"] if blocked else []
     parts += [f"{len(failed.hosts)} without a plan"] if failed.hosts else []
     screen.out.line()
-    screen.out.line(f"Plan: {', '.join(parts)}{'; interrupted' if report.interrupted else ''}.")
+    tell_total(screen.out, f"Plan: {', '.join(parts)}{'; interrupted' if report.interrupted else ''}.")
 
 
 def tell_end(screen: Screen, report: Report) -> None:
@@ -69,7 +69,7 @@ def tell_doctor_report(screen: Screen, report: Report) -> None:
 def tell_run_report(screen: Screen, report: Report) -> None:
     """`fleet run`: what the commands printed is out already."""
     tell_troubles(screen.err, report)
-    screen.err.line(total(report))
+    tell_total(screen.err, total(report))
 
 
 class Output(Lines):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -15,6 +16,8 @@ from fleet.report import bad_steps, changes_of, count, reason_of, result_of
 _BAD = (Result.FAILED, Result.BLOCKED, Result.UNREACHABLE)
 _DEEDS = ("push", "rollback", "down", "drain", "pause", "activate", "leave")
 """Verbs that do one thing, which can be said in a line."""
+_WITHIN = re.compile("(?<![,;:]) ")
+"""A space between words that stay together."""
 
 
 def tell_summary(stream: Stream, report: Report) -> None:
@@ -23,7 +26,13 @@ def tell_summary(stream: Stream, report: Report) -> None:
         stream.line(line)
     tell_troubles(stream, report)
     stream.line()
-    stream.line(total(report))
+    tell_total(stream, total(report))
+
+
+def tell_total(stream: Stream, text: str) -> None:
+    """The last words of a run: one sentence, where it is too long for a line parted after a comma, semicolon or colon."""
+    for line in wrapped(_WITHIN.sub("\xa0", text), stream.width, "  ", ""):
+        stream.line(line.replace("\xa0", " "))
 
 
 def tell_troubles(stream: Stream, report: Report) -> None:

@@ -16,7 +16,7 @@ from fleet.console.lines import Lines
 from fleet.console.plans import tell_plans
 from fleet.console.reports import Output, progress, tell_facts_report, tell_plan_report
 from fleet.console.stream import Screen, Stream, clean, screen
-from fleet.console.summary import tell_summary
+from fleet.console.summary import tell_summary, tell_total, total
 from fleet.console.tables import shown, tell_facts, tell_hosts
 from fleet.console.tell import tell_error, tell_json
 from fleet.console.words import counted, cut, duration
@@ -220,7 +220,23 @@ def test_the_summary() -> None:
           hint: Is it switched on?
           log: /logs/gone.log
 
-        provision: 5 hosts in 1m04s: 1 ok, 1 changed, 2 failed, 1 unreachable; 2 steps changed.
+        provision: 5 hosts in 1m04s: 1 ok, 1 changed, 2 failed, 1 unreachable;
+          2 steps changed.
+        """)
+
+
+def test_a_total_with_everything_in_it_fits() -> None:
+    """Of many hosts with every result, interrupted: in lines of 80, and none ends between a number and its word."""
+    out = _screen()
+    many = {"ok": {}, "failed": {"failure": Failure("x", "y", "")}, "gone": {"failure": Failure("x", "y", "", unreachable=True)}}
+    many |= {name: {"steps": (StepOutcome("engine", o, ""),)} for name, o in (("c", Outcome.CHANGED), ("b", Outcome.BLOCKED))}
+    hosts = [HostReport(f"{name}{n}", **kind) for name, kind in many.items() for n in range(200)]  # type: ignore[arg-type]
+    said = total(Report("provision", "r", tuple(hosts), 7000, interrupted=True))
+    assert len(said) > 80
+    tell_total(out.out, said)
+    assert _text(out.out) == _screenful("""
+        provision: 1000 hosts in 1h56m: 200 ok, 200 changed, 200 failed, 200 blocked,
+          200 unreachable; 200 steps changed; interrupted.
         """)
 
 
