@@ -43,7 +43,7 @@ NAMES: Mapping[str, str] = {
     "swap_mb": "swap in MiB",
     "user": "the login user",
     "uid": "the login user's number",
-    "sudo": "the way to root: root, passwordless, password, needs-password, wrong-password, none",
+    "sudo": "the way to root: root, passwordless, password, needs-password, needs-terminal, wrong-password, none",
     "docker": "version of the installed docker-ce, as upstream counts; empty when there is none",
     "compose": "version of the Compose plugin that `docker compose` finds for the login user; empty when there is none",
 }

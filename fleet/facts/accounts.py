@@ -12,6 +12,7 @@ ROOT_WAYS = ("root", "passwordless", "password")
 """The ways to root that work; the others name what is missing."""
 
 NEEDS_PASSWORD = "needs-password"  # noqa: S105
+NEEDS_TERMINAL = "needs-terminal"
 
 _NO_ROOT: Mapping[str, tuple[str, str]] = {
     NEEDS_PASSWORD: (
@@ -23,6 +24,10 @@ _NO_ROOT: Mapping[str, tuple[str, str]] = {
         "sudo refused the password",
         "Type it again (-K); nothing was changed on this host. One password is used for the whole fleet.",
     ),
+    NEEDS_TERMINAL: (
+        "sudo on this host runs for {user} only at a terminal (requiretty), and fleet has none there",
+        "On the host, at a terminal: sudo visudo -f /etc/sudoers.d/zz-fleet, and write this line: Defaults:{user} !requiretty",
+    ),
     "none": (
         "user {user} has no root rights here: no sudo, or not allowed to use it",
         "On the host, as root: usermod -aG sudo {user}; or log in as root with user: root in the inventory.",
@@ -31,7 +36,11 @@ _NO_ROOT: Mapping[str, tuple[str, str]] = {
 
 
 def no_root(way: str, user: str) -> tuple[str, str]:
-    """Why this user does not become root, by the way that the connection found, and the remedy."""
+    """Why this user does not become root, by the way that the connection found, and the remedy.
+
+    The last word of sudoers counts, and its files are read by their names (sudoers(5), "Defaults" and "Including other
+    files"): hence zz.
+    """
     why, hint = _NO_ROOT.get(way, _NO_ROOT["none"])
     name = user or "the login user"
     return why.format(user=name), hint.format(user=name)
@@ -129,7 +138,8 @@ getent passwd "${LOGNAME:-root}"
 
 
 def read_sudo(text: str) -> str:
-    """The way to root that the connection found: root, passwordless, password, needs-password, wrong-password, none."""
+    """The way to root that the connection found: root, passwordless, password, needs-password,
+    needs-terminal, wrong-password, none."""
     return text.strip()
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from fleet.errors import CommandTimeout, RemoteError, SudoError
+from fleet.facts.accounts import NEEDS_TERMINAL, no_root
 from fleet.model import Done
 from fleet.remote.answer import Answer, OnLine, Poured, Stream, take_apart
 from fleet.remote.channel import lost, run_on_channel
@@ -22,7 +23,8 @@ ROOT_LINE = "@fleet-root "
 """Begins the line between the two parts of a probe's answer; the way that root came about (or not) follows."""
 _WATCHDOG = 10.0
 _INLINE = 1 << 16
-_REFUSED = re.compile(r"not in the sudoers|may not run sudo|not allowed to|afraid I can't do that|must have a tty", re.I)
+_REFUSED = re.compile(r"not in the sudoers|may not run sudo|not allowed to|afraid I can't do that", re.I)
+_NO_TTY = "you must have a tty to run sudo"
 
 
 class Way(StrEnum):
@@ -32,6 +34,7 @@ class Way(StrEnum):
     PASSWORDLESS = "passwordless"
     PASSWORD = "password"  # noqa: S105
     NEEDS_PASSWORD = "needs-password"  # noqa: S105
+    NEEDS_TERMINAL = NEEDS_TERMINAL
     WRONG_PASSWORD = "wrong-password"  # noqa: S105
     NONE = "none"
 
@@ -189,7 +192,14 @@ def _learn(c: Any, answer: Answer) -> Way:
 
 
 def _why_not(answer: Answer) -> Way:
-    """What sudo's refusal means. Before it has seen a password it does not tell who may not use it at all."""
+    """What sudo's refusal means. Before it has seen a password it does not tell who may not use it at all.
+
+    With `Defaults requiretty` it says that it takes a terminal before it looks at anything else, and in these words
+    (sudo-project/sudo, plugins/sudoers/sudoers.c). sudo-rs has no such setting (trifectatechfoundation/sudo-rs,
+    src/defaults/mod.rs): it tells that it does not know it, and goes on.
+    """
+    if _NO_TTY in answer.sudo_said:
+        return Way.NEEDS_TERMINAL
     if answer.denied == "missing" or _REFUSED.search(answer.sudo_said):
         return Way.NONE
     return Way.WRONG_PASSWORD if answer.denied == "with" else Way.NEEDS_PASSWORD
@@ -198,12 +208,12 @@ def _why_not(answer: Answer) -> Way:
 def _sudo_error(c: Any, way: Way, answer: Answer) -> SudoError:
     user = getattr(c, "user", "") or "the login user"
     said = answer.sudo_said.strip().splitlines()[-1:] or ["nothing"]
+    if way is Way.NEEDS_TERMINAL:
+        return SudoError(*no_root(way, user))
     if way is Way.NEEDS_PASSWORD:
         return SudoError(f"sudo wants a password of {user}.", "Give it with -K, or allow passwordless sudo in /etc/sudoers.d.")
     if way is Way.WRONG_PASSWORD:
         return SudoError(f"sudo does not take the password for {user}: {said[0]}", "Give the right one with -K.")
     if answer.denied == "missing":
         return SudoError(f"There is no sudo on the host, and {user} is not root.", "Log in as root, or install sudo there.")
-    if "tty" in said[0]:
-        return SudoError(f"sudo wants a terminal: {said[0]}", "Remove `Defaults requiretty` from the host's /etc/sudoers.")
     return SudoError(f"{user} may not use sudo: {said[0]}", f"As root on the host: usermod -aG sudo {user}, or log in as root.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -106,6 +107,26 @@ def test_sudo_that_remembers_nothing(lab: Lab, fresh_host: MakeHost, settings: S
                     c, "id -un; wc -c", root=True, sudo_password=_password(users.user("rusty")), timeout=60, stdin=b"x" * 100_000
                 )
                 assert done.out.split() == ["root", "100000"]
+
+
+def test_sudo_that_wants_a_terminal(lab: Lab, fresh_host: MakeHost, settings: Settings) -> None:
+    """With requiretty classic sudo says so, whatever the password is, and the line of the hint cures it; sudo-rs goes on."""
+    for kind, without, given in (
+        ("classic", Way.NEEDS_TERMINAL, Way.NEEDS_TERMINAL),
+        ("rs", Way.NEEDS_PASSWORD, Way.PASSWORD),
+    ):
+        host = fresh_host("debian-trixie", sudo=kind)
+        host.exec("for f in /etc/sudoers /etc/sudoers-rs; do [ ! -e $f ] || sed -i '1i Defaults requiretty' $f; done")
+        with connect(_entry(lab, host, "carol"), settings) as c:
+            assert check_sudo(c, None) is without
+            assert check_sudo(c, _password(users.user("carol"))) is given
+            if kind == "classic":
+                with pytest.raises(SudoError, match="only at a terminal") as refused:
+                    execute(c, "touch /never", root=True, sudo_password=_password(users.user("carol")), timeout=30)
+                place, line = re.findall(r"visudo -f (\S+), and write this line: (.*)$", refused.value.hint)[0]
+                host.exec(f"echo '{line}' >{place} && chmod 440 {place} && visudo -c")
+                assert check_sudo(c, _password(users.user("carol"))) is Way.PASSWORD
+        assert host.exec("ls /never", check=False).returncode
 
 
 def test_login_with_password_alone(

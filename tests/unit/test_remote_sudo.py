@@ -33,6 +33,7 @@ kind=$(cat "$here/kind")
 case $kind in
     free) run "$@" ;;
     tty) echo "sudo: sorry, you must have a tty to run sudo" >&2; exit 1 ;;
+    rust-tty) echo "sudo-rs: unknown setting: 'requiretty'" >&2 ;;
     rust-none) echo "sudo-rs: I'm sorry pi. I'm afraid I can't do that" >&2; exit 1 ;;
 esac
 if [ -n "$quiet" ]; then
@@ -89,7 +90,10 @@ TABLE = [
     ("rust-none", None, Way.NONE),
     ("none", None, Way.NEEDS_PASSWORD),
     ("none", PASSWORD, Way.NONE),
-    ("tty", None, Way.NONE),
+    ("tty", None, Way.NEEDS_TERMINAL),
+    ("tty", PASSWORD, Way.NEEDS_TERMINAL),
+    ("rust-tty", None, Way.NEEDS_PASSWORD),
+    ("rust-tty", PASSWORD, Way.PASSWORD),
 ]
 
 
@@ -117,6 +121,7 @@ def test_execute_as_root(c: LocalConnection, kind, manner: str, password: str | 
             with pytest.raises(SudoError) as error:
                 execute(c, "touch /tmp/never", root=True, sudo_password=secret, timeout=20, stdin=stdin)
             assert error.value.hint
+            assert ("!requiretty" in error.value.hint) == (way is Way.NEEDS_TERMINAL)
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 100, 127, 240, 255])
