@@ -208,6 +208,17 @@ sub get {
 """Perl: asks the Engine API for a path. Three starts of the docker command would cost a Pi more than all other probes
 together, and a bare host has no curl, but every Debian has perl (package perl-base is essential)."""
 
+
+def where_it_runs(perl: str) -> str:
+    """sh: this perl after `GET`, if the daemon runs. Docker's socket is systemd's: to ask there otherwise would start it."""
+    return f"""
+if [ -S /var/run/docker.sock ]; then
+p=; read -r p </var/run/docker.pid
+[ -n "$p" ] && [ -d "/proc/$p" ] && perl -e '{GET}{perl}' </dev/null
+fi
+"""
+
+
 _ASK = r"""
 my ($head, $running) = get("/containers/json");
 exit unless $head =~ m{^Server: Docker/(\S+)}mi;

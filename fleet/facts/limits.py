@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fleet.facts.daemon import GET
+from fleet.facts.daemon import where_it_runs
 from fleet.formats.limits import Limits
 from fleet.model import Probe
 
@@ -115,15 +115,9 @@ for my $id ((get("/containers/json"))[1] =~ /"Id":"([0-9a-f]{64})","Names":/g) {
 
 _NONE: tuple[Limited, ...] = ()
 
-# Docker's socket is systemd's: to ask there while the daemon is down would start it.
 LIMITS = Probe(
     name="limits",
-    script=f"""
-if [ -S /var/run/docker.sock ]; then
-p=; read -r p </var/run/docker.pid
-[ -n "$p" ] && [ -d "/proc/$p" ] && perl -e '{GET}{HELD}{_ASK}' </dev/null
-fi
-""",
+    script=where_it_runs(HELD + _ASK),
     parse=read_limits,
     unknown=_NONE,
     as_root=True,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from fleet.facts.daemon import GET
+from fleet.facts.daemon import where_it_runs
 from fleet.facts.stacks import FOLDER
 from fleet.model import Facts, Probe
 
@@ -94,12 +94,7 @@ for (sort keys %ids) {{
 
 USES = Probe(
     name="uses",
-    script=f"""
-if [ -S /var/run/docker.sock ]; then
-p=; read -r p </var/run/docker.pid
-[ -n "$p" ] && [ -d "/proc/$p" ] && perl -e '{GET}{_ASK}' </dev/null
-fi
-""",
+    script=where_it_runs(_ASK),
     parse=read_uses,
     unknown=Uses(),
     as_root=True,
