@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 help:
 	@echo "make test    set up, then lint, types, unit tests and tests on real lab hosts"
-	@echo "make test-pi4  the main job on an emulated Raspberry Pi 4 with a kernel of its own (a quarter of an hour)"
+	@echo "make test-pi4  the main job on an emulated Raspberry Pi 4 with a kernel of its own, beside PCs (over an hour)"
 	@echo "make test-pi3  the recipe pi on the Raspberry Pi 3 as qemu's own board (twenty minutes)"
 	@echo "make test-ml   the recipe ml on two lab hosts (minutes)"
 	@echo "make test-vagrant  vagrant up, import, provision, verify, destroy, with an emulated machine (some minutes)"

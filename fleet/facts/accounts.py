@@ -18,7 +18,7 @@ _NO_ROOT: Mapping[str, tuple[str, str]] = {
     NEEDS_PASSWORD: (
         "sudo wants a password on this host, and none was given",
         "Type it once for the fleet with -K, or put it into FLEET_SUDO_PASSWORD; or allow sudo without one:"
-        " echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_{user}-nopasswd",
+        " echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_{file}-nopasswd",
     ),
     "wrong-password": (
         "sudo refused the password",
@@ -39,11 +39,11 @@ def no_root(way: str, user: str) -> tuple[str, str]:
     """Why this user does not become root, by the way that the connection found, and the remedy.
 
     The last word of sudoers counts, and its files are read by their names (sudoers(5), "Defaults" and "Including other
-    files"): hence zz.
+    files"): hence zz. A file with a dot in its name is not read at all.
     """
     why, hint = _NO_ROOT.get(way, _NO_ROOT["none"])
     name = user or "the login user"
-    return why.format(user=name), hint.format(user=name)
+    return why.format(user=name), hint.format(user=name, file=name.replace(".", "_"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.facts.accounts import read_accounts, read_session
+from fleet.facts.accounts import NEEDS_PASSWORD, no_root, read_accounts, read_session
 from fleet.facts.board import read_board
 from fleet.facts.daemon import read_daemon, read_units
 from fleet.facts.packages import is_release, is_within, read_packages, upstream
@@ -440,3 +440,9 @@ def test_plugin_search_order() -> None:
     assert found.first("/home/pi").version == ""  # type: ignore[union-attr]
     assert found.first("/root").version == "2.39.1"  # type: ignore[union-attr]
     assert Plugins().first("/root") is None
+
+
+def test_the_way_to_sudo_without_a_password_is_one_that_sudo_reads() -> None:
+    """A file with a dot in its name is passed over (sudoers(5), "Including other files")."""
+    _, hint = no_root(NEEDS_PASSWORD, "ann.b")
+    assert "'ann.b ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/010_ann_b-nopasswd" in hint
