@@ -12,10 +12,11 @@ from pathlib import Path
 
 from fleet.contexts.files import write_file
 from fleet.errors import InventoryError
+from fleet.importing.ssh_config import OWN
 from fleet.model import Host
 from fleet.remote import Settings, SshTarget, resolve_ssh
 
-_HEAD = "# Written by `fleet context`; `fleet context --remove` takes out what it put in.\n"
+_HEAD = f"{OWN}; `fleet context --remove` takes out what it put in.\n"
 _BEGIN = re.compile(r"(?m)^Host (\S+)$")
 _NOTE = "# Hosts of `fleet context`:"
 

@@ -14,6 +14,8 @@ from fleet.importing.vagrant import entry
 
 USER_CONFIG = "~/.ssh/config"
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
+OWN = "# Written by `fleet context`"
+"""How the file begins that `fleet context` makes and ~/.ssh/config includes: its hosts are in the inventory already."""
 _DEEPEST = 16
 """Includes in includes, as in OpenSSH's readconf.c."""
 
@@ -41,9 +43,12 @@ class _Reader:
 
     def read(self, path: str, around: tuple[tuple[str, ...], ...] = (), depth: int = 0) -> None:
         """Collect the blocks of a file and of those that it includes, in ssh's order."""
+        text = self.world.read(path)
+        if depth and text.startswith(OWN):
+            return
         block: _Block | None = None
         is_in_match = False
-        for line in lines(self.world.read(path), label(path)):
+        for line in lines(text, label(path)):
             if line.keyword == "host":
                 block, is_in_match = _Block(line.words, [line], around), False
                 self.blocks.append(block)

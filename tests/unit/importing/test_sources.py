@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from fleet.contexts.sshfile import update
 from fleet.errors import FleetError, InventoryError, UsageError
 from fleet.importing import SOURCES, ansible, mdns, ssh_config, vagrant
 from fleet.importing.ranges import MOST, expand
@@ -140,6 +142,14 @@ def test_ssh_config_names_hosts() -> None:
     assert set(map(str, said.values())) == {"{}"}
     assert findings.notes == ("~/.ssh/config:22: an Include inside a Match can't be judged here: its hosts are left out",)
     checked(findings)
+
+
+def test_what_fleet_wrote_itself_is_no_host(tmp_path: Path) -> None:
+    """`fleet context` has ~/.ssh/config include its file: taken over, each host would be in the inventory twice."""
+    update(tmp_path, {"fleet-pi-a": "Host fleet-pi-a\n    User pi\n"})
+    ours = (tmp_path / "fleet.conf").read_text()
+    found = ssh_config.find(None, world({"~/.ssh/config": "Include fleet.conf\nHost desk\n", "~/.ssh/fleet.conf": ours}))
+    assert list(rows(found)) == ["desk"]
 
 
 def test_another_ssh_config() -> None:
