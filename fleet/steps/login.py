@@ -18,11 +18,12 @@ from fleet.formats.references import HUB
 from fleet.model import Blocked, Change, Facts, Login, Options, Query, Satisfied, Situation, Step, Unavailable, Verdict
 from fleet.queries import LoginMark, LoginQuery
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:(?P<port>[0-9]{1,5}))?")
 
 
 def _registry(text: str) -> str:
-    if not _NAME.fullmatch(text):
+    found = _NAME.fullmatch(text)
+    if not found or int(found["port"] or 1) not in range(1, 1 << 16):
         refuse(f"{show(text)} is no registry", f"write its host as in image names, such as ghcr.io, registry.lan:5000 or {HUB}")
     return HUB if text in ("index.docker.io", "registry-1.docker.io", "hub.docker.com") else text
 
@@ -54,10 +55,19 @@ class RegistryLogin(Options):
         return LoginQuery(self.registry, self.user or "", self.password_from or "")
 
 
+def _once(logins: tuple[RegistryLogin, ...]) -> tuple[RegistryLogin, ...]:
+    """Docker keeps one login for each registry: of two, each run would undo the one before."""
+    named = [login.registry for login in logins]
+    for registry in named:
+        if named.count(registry) > 1:
+            refuse(f"{show(registry)} stands here twice, and Docker keeps one login for each registry", "keep one of them")
+    return logins
+
+
 class LoginOptions(Options):
     """Where root logs in."""
 
-    registries: tuple[RegistryLogin, ...] = Field((), description="Registries to log in at.")
+    registries: Annotated[tuple[RegistryLogin, ...], AfterValidator(_once)] = Field((), description="Registries to log in at.")
 
 
 class LoginStep(Step[LoginOptions]):

@@ -64,7 +64,8 @@ def test_no_password() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [{"registry": "https://ghcr.io"}, {"registry": "a b"}, {"registry": "ghcr.io", "password_from": "X"},
+    [{"registry": "https://ghcr.io"}, {"registry": "a b"}, {"registry": "a:65536"}, {"registry": "a:0"},
+     {"registry": "ghcr.io", "password_from": "X"},
      {"registry": "ghcr.io", "user": "-x"}, {"registry": "ghcr.io", "user": "a", "password_from": "pass word"},
      {"registry": "ghcr.io", "password": "secret"}],
 )  # fmt: skip
@@ -72,6 +73,13 @@ def test_mistakes_are_refused(entry: dict[str, Any]) -> None:
     """Also a password in a recipe: there is no option for it."""
     with pytest.raises(ValidationError):
         LoginOptions.model_validate_json(json.dumps({"registries": [entry]}))
+
+
+def test_a_registry_has_one_login() -> None:
+    """Of two, each run would undo the one before; Docker Hub has several names."""
+    entries = [{"registry": "docker.io", "user": "a"}, {"registry": "index.docker.io", "user": "b"}]
+    with pytest.raises(ValidationError, match="stands here twice"):
+        LoginOptions.model_validate_json(json.dumps({"registries": entries}))
 
 
 def test_the_laptops_passwords(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
