@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -170,7 +170,7 @@ def _limits(name: str, said: Any, values: Mapping[str, str]) -> Limits:
     cpus = text(("cpus",), (*inside, "cpus"))
     pids = text(("pids_limit",), (*inside, "pids"))
     try:
-        return Limits(_size(memory), _positive(float(cpus or 0)), _positive(int(pids or 0)))
+        return Limits(_size(memory), _number(float, cpus), _number(int, pids))
     except ValueError as problem:
         line = getattr(said, "line", None)
         raise ComposeFileError(f"services.{name}: a limit is not readable: {problem}", "write 64m, 0.5 or 100", line) from None
@@ -182,7 +182,22 @@ def _size(text: str) -> int | None:
     found = _SIZE.fullmatch(text)
     if not found:
         raise ValueError(f"{show(text)} is no size")
-    return _positive(int(float(found["number"]) * _UNITS[found["unit"].lower()]))
+    return _positive(int(_counted(float(found["number"]) * _UNITS[found["unit"].lower()], text)))
+
+
+def _number(kind: Callable[[str], N], text: str) -> N | None:
+    try:
+        number = kind(text or "0")
+    except ValueError:
+        raise ValueError(f"{show(text)} is no {'whole ' if kind is int else ''}number") from None
+    return _positive(_counted(number, text))
+
+
+def _counted(number: N, text: str) -> N:
+    """Docker counts in 64 bits; what is not a number at all is not less either."""
+    if not abs(number) < 1 << 63:
+        raise ValueError(f"{show(text)} is no number that Docker can count to")
+    return number
 
 
 def _positive(number: N) -> N | None:
