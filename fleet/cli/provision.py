@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,8 +55,8 @@ def provision(
         prepared.lock.learn_from(plan.catalog)
     run = replace(prepared.run, batch=batch or 0, max_failures=max_failures or 0)
     code = prepared.finish(stages.converge(run, prepared.hosts, saved), tell_end)
-    if prepared.lock.learnt:
-        tell_note(session.screen, f"{prepared.lock.path}: locked {', '.join(prepared.lock.learnt)}")
+    if prepared.lock.locked:
+        tell_note(session.screen, f"{prepared.lock.path}: locked {', '.join(prepared.lock.locked)}")
     return code
 
 
@@ -64,6 +64,7 @@ def _saved(which: Which, what: What) -> Mapping[str, SavedPlan] | None:
     """The plans of a file, when the words name one instead of hosts."""
     files = [word for word in which.hosts or () if word.endswith(_SUFFIXES) and Path(word).is_file()]
     if not files:
+        _refuse_paths(which.hosts or ())
         return None
     if len(which.hosts or ()) > 1 or which.all:
         raise UsageError(f"{files[0]} is a saved plan, which names its own hosts", f"fleet provision {files[0]}")
@@ -82,6 +83,14 @@ def _saved(which: Which, what: What) -> Mapping[str, SavedPlan] | None:
         hint = f"use the inventory that the plan was made with; this one is {inventory.path}"
         raise PlanError(f"is for hosts that the inventory does not have: {', '.join(strange)}", hint, path=files[0])
     return plans
+
+
+def _refuse_paths(words: Sequence[str]) -> None:
+    """No host's name has a slash, so this was meant as a file."""
+    for word in words:
+        if "/" in word and ":" not in word:
+            what = f"its name does not end in {' or '.join(_SUFFIXES)}" if Path(word).is_file() else "there is no such file"
+            raise UsageError(f"{word} is no saved plan: {what}", "make one: fleet plan --all --out plan.json")
 
 
 app = command(provision)

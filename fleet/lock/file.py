@@ -41,6 +41,11 @@ class LockFile:
         """The images that were not in it when the run began."""
         return tuple(sorted(self._learnt))
 
+    @property
+    def locked(self) -> tuple[str, ...]:
+        """Those of them that the file has: none where it could not be written."""
+        return () if self.problem else self.learnt
+
     def learn(self, reference: str, image: RemoteImage) -> RemoteImage:
         """Lock an image that was looked up just now; gives what is locked, which may have been learnt meanwhile."""
         name = name_of(reference)

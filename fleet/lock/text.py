@@ -51,7 +51,11 @@ class _File(BaseModel):
 
 def read(path: Path) -> Lock:
     """The lock in a file; raises LockError with file and line of all that is wrong in it."""
-    document = load(path, LockError)
+    try:
+        document = load(path, LockError)
+    except LockError as error:
+        error.hint = _HINT
+        raise
     try:
         found = _File.model_validate(document.data)
     except ValidationError as wrong:

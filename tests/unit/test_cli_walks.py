@@ -187,6 +187,8 @@ def test_plans_are_saved(stages: Stages, capsys: pytest.CaptureFixture[str]) -> 
         (["p.json", "--step", "engine"], "{}", "which says already what is done"),
         (["p.json"], '{"fleet_plan": 1, "hosts": {}}', "p.json: has no hosts"),
         (["gone.json"], "{}", "there is no host or group 'gone.json'"),
+        (["./gone.json"], "{}", "./gone.json is no saved plan: there is no such file"),
+        (["./p.txt"], "{}", "./p.txt is no saved plan: its name does not end in .json or .plan"),
     ],
 )
 def test_a_saved_plan_that_can_not_be_used(
@@ -194,6 +196,7 @@ def test_a_saved_plan_that_can_not_be_used(
 ) -> None:
     """Exit code 2 and the reason, and no host is touched."""
     Path("p.json").write_text(content)
+    Path("p.txt").write_text(content)
     assert main(["provision", *words]) == 2
     assert error in capsys.readouterr().err
     assert stages.run is None

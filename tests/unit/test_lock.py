@@ -99,6 +99,7 @@ GOOD = f"version: 1\nimages:\n  'a:1':\n    digest: {ONE.digest}\n    platforms:
         ("images: {}\n", None, "the key 'version' is missing"),
         ("version: 1\nimages: [\n", 3, ""),
         (f"<<<<<<< HEAD\n{GOOD}", 1, "expected keys with values"),
+        ("", None, "the file is empty"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, line: int | None, words: str) -> None:
@@ -109,6 +110,15 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, line: int | 
         LockFile(path)
     assert (f"{path}:{line}: " if line else f"{path}: ") in str(caught.value)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "<<<<<<< HEAD\n"])
+def test_the_hint_is_for_a_lock(tmp_path: Path, text: str) -> None:
+    """Nobody writes one by hand, so words about keys and examples would lead astray."""
+    (tmp_path / "fleet.lock.yml").write_text(text)
+    with pytest.raises(LockError) as caught:
+        LockFile(tmp_path / "fleet.lock.yml")
+    assert "take it from version control" in caught.value.hint
 
 
 def test_what_is_looked_up_is_locked_at_once(tmp_path: Path) -> None:
@@ -136,6 +146,8 @@ def test_a_lock_that_can_not_be_written_stops_no_host(tmp_path: Path) -> None:
     file = LockFile(tmp_path / "missing" / "fleet.lock.yml", writes=True)
     assert file.learn("busybox", ONE) == ONE
     assert "can't be written" in file.problem
+    assert file.learnt == ("busybox:latest",)
+    assert file.locked == ()
     with pytest.raises(LockError):
         file.change(lambda lock: lock)
 
