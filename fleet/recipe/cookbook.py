@@ -142,7 +142,7 @@ def _lookup(name: str, folders: Sequence[Path]) -> Path | None:
 
 def _in(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.suffix in _SUFFIXES and _NAME.fullmatch(path.stem):
+        if path.suffix in _SUFFIXES and _NAME.fullmatch(path.stem) and path.is_file():
             yield path.stem, path
         elif (path / "recipe.yml").is_file():
             yield path.name, path / "recipe.yml"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import Field, field_validator, model_validator
 
@@ -35,6 +35,16 @@ class SecretOptions(Options):
     env: VarName | None = Field(None, description="A variable of the laptop's environment.")
     file: str | None = Field(None, description="A file of the laptop, relative to the recipe.")
     command: str | None = Field(None, description="A command of the laptop that prints it, such as `pass show db`; no shell.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_value(cls, written: Any) -> Any:
+        """Whoever wrote the secret itself here is told so without a word of it, since errors end in logs."""
+        if isinstance(written, str | int | float):
+            refuse(
+                "a secret's value does not stand in a recipe", "say where it is: one of env: VARIABLE, file: PATH, command: WORDS"
+            )
+        return written
 
     @model_validator(mode="after")
     def _one_source(self) -> SecretOptions:
@@ -77,7 +87,7 @@ class StackOptions(Options):
         if self.file is None:
             refuse("a stack has a compose file", "write file: compose.yml")
         for name in self.files:
-            _check_file_name(name)
+            _check_file_name(name, self.files)
         for name, value in self.env.items():
             if isinstance(value, str) and "\0" in value:
                 refuse(f"env.{name} has a NUL in it", "remove it")
@@ -130,9 +140,12 @@ def _refuse_compose(file: Attachment, problem: ComposeFileError) -> NoReturn:
     refuse(f"{where}: {problem.text}", problem.hint)
 
 
-def _check_file_name(name: str) -> None:
+def _check_file_name(name: str, names: Iterable[str]) -> None:
     if name in OWN_FILES or not all(_PART.fullmatch(part) for part in name.split("/")):
         refuse(f"files: {show(name)} is no name for a file of a stack", "use letters, digits, dots, - and _, with / for folders")
+    inside = next((other for other in names if other.startswith(f"{name}/")), None)
+    if inside:
+        refuse(f"files: {show(name)} is a file, and a folder for {show(inside)}", "name one of them otherwise")
 
 
 def _check_images(found: ComposeFile, path: str) -> None:

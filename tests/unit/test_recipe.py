@@ -422,6 +422,14 @@ def test_a_path_may_be_given(written: Write, tmp_path: Path) -> None:
         elsewhere.load(str(tmp_path / "none.yml"))
 
 
+def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
+    """Also with a recipe's name: it is neither listed nor what was meant."""
+    (tmp_path / "odd.yml").mkdir()
+    with pytest.raises(RecipeError) as caught:
+        Recipes([tmp_path]).load("odd")
+    assert "did you mean" not in str(caught.value)
+
+
 def test_the_first_folder_wins(tmp_path: Path) -> None:
     """A recipe may be a file or a folder with recipe.yml; broken ones are listed with their problem."""
     mine, theirs = tmp_path / "mine", tmp_path / "theirs"

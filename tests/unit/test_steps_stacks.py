@@ -20,6 +20,7 @@ from fleet.facts.daemon import DAEMON, Image
 from fleet.facts.limits import read_held
 from fleet.facts.stacks import STACKS, Container, Stack, Stacks, read_stacks
 from fleet.facts.system import MACHINE
+from fleet.files.problems import explain
 from fleet.formats.limits import Limits
 from fleet.model import Blocked, Change, Facts, Run, Satisfied
 from fleet.queries import ImageQuery, RemoteImage
@@ -194,6 +195,10 @@ configs: {c: {file: a.conf}}
         ({"file": "compose.yml", "secrets": {"pw": {"env": "A", "file": "b"}}}, "exactly one source"),
         ({"file": "compose.yml", "secrets": {"pw": {"env": "A"}}, "files": {"../x": "compose.yml"}}, "no name for a file"),
         ({"file": "compose.yml", "secrets": {"pw": {"env": "A"}}, "files": {".env": "compose.yml"}}, "no name for a file"),
+        (
+            {"file": "compose.yml", "secrets": {"pw": {"env": "A"}}, "files": {"a": "compose.yml", "a/b": "compose.yml"}},
+            "'a' is a file, and a folder for 'a/b'",
+        ),
         ({"file": "nowhere.yml"}, "there is no file 'nowhere.yml'"),
         ({"file": "bad.yml"}, "bad.yml:3: services.a: build: is not supported"),
         ({"file": "needs.yml"}, "needs.yml:4: 'web.env' is no file of this stack"),
@@ -213,6 +218,15 @@ def test_what_does_not_fit_is_refused(options: dict[str, Any], why: str, tmp_pat
     with pytest.raises(ValidationError) as caught:
         StackOptions.model_validate_json(json.dumps(options))
     assert why in str(caught.value)
+
+
+def test_a_secret_in_a_recipe_is_not_repeated() -> None:
+    """Errors end in the logs of others."""
+    with pytest.raises(ValidationError) as caught:
+        StackOptions.model_validate({"file": "compose.yml", "secrets": {"pw": "canary"}})
+    problems = explain(caught.value, StackOptions, {"secrets": {"pw": "canary"}})
+    assert any("does not stand in a recipe" in problem.text for problem in problems)
+    assert "canary" not in " ".join(f"{problem.text} {problem.hint}" for problem in problems)
 
 
 def test_a_compose_file_is_judged_before_the_facts(tmp_path: Path) -> None:
