@@ -54,8 +54,16 @@ def rows(daemons: Mapping[str, Daemon], lock: Lock) -> tuple[Row, ...]:
 def _state(lock: Lock, image: str, digest: str) -> State:
     pin = lock.pins.get(image)
     if pin is None:
-        return State.FREE
+        return State.LOCKED if _is_pinned(lock, image, digest) else State.FREE
     return State.UNKNOWN if not digest else State.LOCKED if pin.digest == digest else State.DRIFT
+
+
+def _is_pinned(lock: Lock, image: str, digest: str) -> bool:
+    """Stacks run images by the digest of the lock, and Docker gives one that it pulled so no tag."""
+    repository, _, tag = image.rpartition(":")
+    return tag == UNTAGGED and any(
+        pin.digest == digest and name.rpartition(":")[0] == repository for name, pin in lock.pins.items()
+    )
 
 
 def _names(image: Image) -> tuple[tuple[str, str], ...]:

@@ -31,6 +31,18 @@ def test_equal_images_share_a_row_and_others_do_not() -> None:
     )
 
 
+def test_an_image_that_a_stack_pulled_by_the_locks_digest_is_locked() -> None:
+    """It has no tag; another one of the repository, or the digest elsewhere, is not locked."""
+    images = [Image((), (f"{name}@{digest}",), "linux/amd64") for name, digest in
+              (("registry", INDEX), ("registry", OTHER), ("lan:5000/registry", INDEX))]  # fmt: skip
+    found = rows({"nas": _daemon(*images)}, Lock({"registry:3": RemoteImage(INDEX, ("linux/amd64",))}))
+    assert {(row.image, row.digest): str(row.state) for row in found} == {
+        ("registry:<none>", INDEX): "locked",
+        ("registry:<none>", OTHER): "-",
+        ("lan:5000/registry:<none>", INDEX): "-",
+    }
+
+
 def test_names_of_images_that_are_not_tagged_or_not_pulled() -> None:
     """A digest counts for its own repository only; an untagged image is shown under its repository, a nameless one as none."""
     found = rows(
