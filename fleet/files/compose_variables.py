@@ -9,9 +9,12 @@ from typing import Any
 from fleet.files.compose_yaml import ComposeFileError, Text
 from fleet.files.problems import suggest
 
+_DEFAULT = r"[^{}]*"
+for _ in range(5):  # so deep may defaults of defaults go: regular expressions don't count
+    _DEFAULT = rf"(?:[^{{}}]|\$\{{{_DEFAULT}\}})*"
 _VARIABLE = re.compile(
     r"\$(?:(?P<escaped>\$)|(?P<bare>[A-Za-z_]\w*)"
-    r"|\{(?P<name>[A-Za-z_]\w*)(?:(?P<how>:?[-?+])(?P<rest>[^{}]*|[^{}]*\$\{[^{}]*\}[^{}]*))?\})"
+    r"|\{(?P<name>[A-Za-z_]\w*)(?:(?P<how>:?[-?+])(?P<rest>" + _DEFAULT + r"))?\})"
 )
 
 

@@ -75,6 +75,7 @@ def test_what_is_refused(text: str, why: str, line: int | None) -> None:
         ("${B:-two}", "two"),
         ("${E:-two}", "two"),
         ("x${E-two}", "x"),
+        ("x${E:-${F:-${G:-deep}}-${A}}", "xdeep-one"),
         ("${A:+three}", "three"),
     ],
 )
