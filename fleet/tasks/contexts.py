@@ -95,7 +95,7 @@ def _change(c: Any, action: SendContext, as_root: AsRoot, gone: Sequence[str], l
     )
     done = as_root(script, _SEND_SECONDS)
     if done.code:
-        raise RemoteError(f"the context can't be unpacked: {done.err.strip()}", "Is the disk full? (fleet doctor HOST)")
+        raise RemoteError(f"the context can't be unpacked: {done.err.strip()}", "Is the disk full? `fleet doctor` tells.")
 
 
 def _pack(archive: Path, root: Path, wanted: Sequence[Entry]) -> None:

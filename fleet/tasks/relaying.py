@@ -86,10 +86,10 @@ def _carried(done: Done, job: Job, giver: _Giver) -> Carried:
         ports = f"{relay.PORTS[0]} to {relay.PORTS[-1]}"
         raise RemoteError(why, f"Let hosts reach each other on ports {ports} (tcp), or push without --relay.")
     if giver.said:
-        raise RemoteError(f"{giver.name} can't give it: {job.masked(_last(giver.said))}", "See: fleet doctor HOST")
+        raise RemoteError(f"{giver.name} can't give it: {job.masked(_last(giver.said))}", f"See: fleet doctor {giver.name}")
     if done.code or not said.get("id"):
         why = job.masked(_last(done.err)) or f"exit code {done.code}"
-        raise RemoteError(f"it could not be taken from {giver.name}: {why}", "See: fleet doctor HOST")
+        raise RemoteError(f"it could not be taken from {giver.name}: {why}", f"See: fleet doctor {job.host.name}")
     return Carried(int(said.get("took") or 0), said["id"])
 
 
@@ -138,7 +138,8 @@ class _Giver:
                 on_line=self._hear,
             )
             self.said = done.err
-            self._fail(RemoteError(f"{self.name} can't give it: {self._job.masked(_last(done.err))}", "See: fleet doctor HOST"))
+            why = f"{self.name} can't give it: {self._job.masked(_last(done.err))}"
+            self._fail(RemoteError(why, f"See: fleet doctor {self.name}"))
         except Exception as error:
             self._fail(error)
 

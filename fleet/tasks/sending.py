@@ -116,7 +116,7 @@ class Sending:
         done = self._execute(words(*DOCKER, "load", "--quiet"), self._counted(parcel, which))
         if done.code:
             said = self.job.masked(done.err).strip().splitlines()[-1:] or [f"exit code {done.code}"]
-            raise RemoteError(f"`docker load` failed on the host: {said[0]}", "See: fleet doctor HOST")
+            raise RemoteError(f"`docker load` failed on the host: {said[0]}", f"See: fleet doctor {self.job.host.name}")
 
     def _counted(self, parcel: Parcel, which: str) -> Iterator[bytes]:
         """The bytes of a parcel, counted as they go, with a word of progress now and then; ends when a stop is wanted."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from fleet import tasks
 from fleet.model import Done, Host, Run
 from fleet.tasks.failures import HINTS, failed, is_locked, last_words, lock_holder, stale_source
 
@@ -63,3 +66,9 @@ def test_a_clock_that_apt_stumbles_over() -> None:
 def test_what_nobody_knows() -> None:
     """The log has it all."""
     assert "log" in failed(PI, Run("x", "y"), Done(3, "", "never heard")).hint
+
+
+def test_remedies_can_be_typed_as_they_stand() -> None:
+    """What fails on a host knows the host, so no remedy has a word in its place."""
+    room = Path(tasks.__file__).parent
+    assert [path.name for path in room.glob("*.py") if "fleet doctor HOST" in path.read_text(encoding="utf-8")] == []
