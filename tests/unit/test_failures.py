@@ -57,7 +57,7 @@ def test_every_failure_that_is_known_has_its_remedy(words: str) -> None:
 
 def test_a_clock_that_apt_stumbles_over() -> None:
     """It is set from the laptop's, by a line that names the host: a time service may not be there."""
-    said = "E: Release file for http://deb.debian.org/debian/dists/trixie/InRelease is not valid yet (invalid for another 3h)."
+    said = "E: Release file for http://mirror.example/debian/dists/trixie/InRelease is not valid yet (invalid for another 3h)."
     error = failed(PI, Run("refresh the package index", "apt-get update"), Done(100, "", said))
     assert "fleet run pi-kitchen --sudo -- date -s @$(date +%s)" in error.hint
     assert "set-ntp" not in error.hint
